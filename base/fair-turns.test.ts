@@ -32,15 +32,28 @@ test("a few tasks run at once, and who waits takes turns by key", async () => {
 });
 
 test("what is beyond the bounds is not run; a key that fills its line leaves room for others", async () => {
-  const { run, end, began } = startTurns({ places: 1, waiting: 3, waitingPerKey: 2 });
-  const held = [run("a", "a1"), run("a", "a2"), run("a", "a3")];
+  const { run, end, began } = startTurns({ places: 1, waiting: 2, waitingPerKey: 1 });
+  const held = [run("a", "a1"), run("a", "a2")];
   await new Promise(setImmediate);
-  assert.equal(await run("a", "a4"), undefined);
+  assert.equal(await run("a", "a3"), undefined);
   held.push(run("b", "b1"));
   assert.equal(await run("c", "c1"), undefined);
-  for (const name of ["a1", "a2", "b1", "a3"]) await end(name);
+  for (const name of ["a1", "a2", "b1"]) await end(name);
   await Promise.all(held);
-  assert.deepEqual(began, ["a1", "a2", "b1", "a3"]);
+  assert.deepEqual(began, ["a1", "a2", "b1"]);
+});
+
+test("where no more may wait in all, the key that has most waiting gives way to one that has fewer", async () => {
+  const { run, end, began } = startTurns({ places: 1, waiting: 4, waitingPerKey: 4 });
+  const flood = ["a1", "a2", "a3", "a4", "a5"].map((name) => run("a", name));
+  await new Promise(setImmediate);
+  const others = [run("b", "b1"), run("c", "c1")];
+  await new Promise(setImmediate);
+  assert.deepEqual(await Promise.all(flood.slice(3)), [undefined, undefined], "the last ones of the longest line");
+  assert.equal(await run("b", "b2"), undefined, "of equal lines none gives way");
+  for (const name of ["a1", "a2", "b1", "c1", "a3"]) await end(name);
+  await Promise.all([...flood, ...others]);
+  assert.deepEqual(began, ["a1", "a2", "b1", "c1", "a3"]);
 });
 
 test("a task that fails gives its place on", async () => {

@@ -1,6 +1,9 @@
 /** Runs tasks a few at a time. Those who wait take turns by their key, so that one with many tasks does not hold up the others. */
 export interface FairTurns {
-  /** `undefined`, at once: too many tasks wait already, of this key or in all. Rejects as the task does. */
+  /**
+   * `undefined`: too many tasks wait, of this key or in all. Where it is in all, one of the key that has the most of them gives way to one of a key that has fewer. Rejects
+   * as the task does.
+   */
   run<T>(key: string, task: () => Promise<T>): Promise<T | undefined>;
 }
 
@@ -15,7 +18,7 @@ export interface FairTurnsOptions {
 
 export function createFairTurns({ places, placesPerKey = places, waiting, waitingPerKey }: FairTurnsOptions): FairTurns {
   /** What begins the tasks that wait, by key; the key whose turn is next comes first. */
-  const lines = new Map<string, (() => void)[]>();
+  const lines = new Map<string, ((mayBegin: boolean) => void)[]>();
   /** How many tasks of each key run. */
   const running = new Map<string, number>();
   let total = 0;
@@ -39,7 +42,7 @@ export function createFairTurns({ places, placesPerKey = places, waiting, waitin
       if (line.length > 0) lines.set(key, line);
       length -= 1;
       count(key, 1);
-      begin?.();
+      begin?.(true);
       return;
     }
   }
@@ -51,12 +54,22 @@ export function createFairTurns({ places, placesPerKey = places, waiting, waitin
       return true;
     }
     const line = lines.get(key) ?? [];
-    if (length >= waiting || line.length >= waitingPerKey) return false;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    if (line.length >= waitingPerKey) return false;
+    if (length >= waiting && !giveWay(line.length + 1)) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     line.push(resolve);
     lines.set(key, line);
     length += 1;
-    await promise;
+    return promise;
+  }
+
+  /** The last of the longest line waits no longer, if that line is longer than this. */
+  function giveWay(than: number): boolean {
+    let longest: ((mayBegin: boolean) => void)[] = [];
+    for (const line of lines.values()) if (line.length > longest.length) longest = line;
+    if (longest.length <= than) return false;
+    longest.pop()?.(false);
+    length -= 1;
     return true;
   }
 

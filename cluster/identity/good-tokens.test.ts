@@ -28,3 +28,13 @@ test("a token that is added again is the newest, and 20,000 are kept in all", ()
   assert.equal(Array.from(tokens.all()).length, 20_000);
   assert.deepEqual([tokens.get("a-4"), tokens.get("p19999-0")?.name], [undefined, "web-p19999"]);
 });
+
+test("the tokens of a pod that is gone are forgotten", () => {
+  const tokens = createGoodTokens();
+  for (const uid of ["a", "b"]) for (let index = 0; index < 2; index++) tokens.add(token(uid, index));
+  tokens.forgetPod("a");
+  assert.deepEqual(
+    Array.from(tokens.all(), ({ hash }) => hash),
+    ["b-0", "b-1"],
+  );
+});

@@ -10,6 +10,8 @@ const MAX_OF_POD = 4;
 export interface GoodTokens {
   get(hash: string): VouchedToken | undefined;
   add(token: VouchedToken): void;
+  /** The pod with this uid is gone. */
+  forgetPod(uid: string): void;
   all(): Iterable<VouchedToken>;
 }
 
@@ -35,6 +37,10 @@ export function createGoodTokens(): GoodTokens {
       ofPods.set(uid, [...before, hash].slice(-MAX_OF_POD));
       const lost = setBounded(tokens, hash, token, MAX_TOKENS);
       if (lost !== undefined) forget(lost);
+    },
+    forgetPod(uid) {
+      for (const hash of ofPods.get(uid) ?? []) tokens.delete(hash);
+      ofPods.delete(uid);
     },
     all: () => tokens.values(),
   };

@@ -5,7 +5,7 @@ import type { Pods, TokenReviewer, Vouched, Vouching } from "../../model/identit
 import type { ClusterAccess } from "../../model/kube.ts";
 import type { Log } from "../../model/log.ts";
 import type { Metrics } from "../../model/metrics.ts";
-import { createPods } from "./pods.ts";
+import { createPods, type PodsOptions } from "./pods.ts";
 import { createTokenReviewer, type TokenReviewerOptions } from "./token-reviewer.ts";
 
 export interface PodIdentityOptions {
@@ -42,7 +42,9 @@ export function openPodIdentity({ cluster, audience, hash, checksAddress, clock,
   const tell = (vouched: Partial<Vouched>) => {
     for (const listener of listeners) listener({ tokens: [], pods: [], ...vouched });
   };
-  const pods = createPods({ ...cluster, turns, checksAddress, wasRead: (pod) => tell({ pods: [pod] }), clock, log, random });
+  const isSo: PodsOptions["isSo"] = (pod) => tell({ pods: [pod] });
+  const isGone: PodsOptions["isGone"] = (uid) => reviewer?.forgetPod(uid);
+  const pods = createPods({ ...cluster, turns, checksAddress, isSo, isGone, clock, log, random });
   const reviewed: TokenReviewerOptions["reviewed"] = (token) => tell({ tokens: [token] });
   const reviewer = audience === undefined ? undefined : createTokenReviewer({ api, audience, turns, hash, reviewed, clock, log, metrics });
   const vouching: Vouching = {
@@ -52,7 +54,7 @@ export function openPodIdentity({ cluster, audience, hash, checksAddress, clock,
       return () => void listeners.delete(listener);
     },
     take(vouched) {
-      reviewer?.learn(vouched.tokens);
+      reviewer?.learn(vouched.tokens.filter(({ uid }) => !pods.isGone(uid)));
       pods.learn(vouched.pods);
     },
   };

@@ -33,8 +33,10 @@ async function start({ checksAddress = true } = {}) {
   const clock = { now: () => 0, after };
   const turns = createFairTurns({ places: 8, waiting: 10, waitingPerKey: 10 });
   const tells: VouchedPod[] = [];
-  const wasRead = (pod: VouchedPod) => void tells.push(pod);
-  const pods = createPods({ ...kube, turns, checksAddress, wasRead, clock, log: silentLog, random: () => 0 });
+  const isSo = (pod: VouchedPod) => void tells.push(pod);
+  const gone: string[] = [];
+  const isGone = (uid: string) => void gone.push(uid);
+  const pods = createPods({ ...kube, turns, checksAddress, isSo, isGone, clock, log: silentLog, random: () => 0 });
   const absent = pods.find({ namespace: "shop", name: "absent", uid: "u", byToken: true }, IP);
   await kube.answer(failureOf(404));
   assert.equal((await absent).ok, false);
@@ -45,7 +47,7 @@ async function start({ checksAddress = true } = {}) {
     await kube.answer(object);
     return found;
   };
-  return { kube, find, read, timers, pods, tells };
+  return { kube, find, read, timers, pods, tells, gone };
 }
 
 function must(found: Result<LivePod>): LivePod {
@@ -184,9 +186,16 @@ describe("the pod of a client", () => {
     here.kube.list([]);
     here.pods.learn(tells);
     assert.deepEqual(here.pods.known(), tells);
-    const whileThere = here.find();
-    await here.kube.answer(failureOf(404));
-    assert.match(why(await whileThere), /^no: .*which is gone/, "the API server has the last word");
+    const whileThere = here.find("u2");
+    await here.kube.answer(pod(10, { uid: "u2" }));
+    assert.equal((await whileThere).ok, true, "the API server has the last word");
+    assert.deepEqual(
+      here.pods.known().map(({ uid }) => uid),
+      ["u2"],
+    );
+    here.kube.event("DELETED", pod(10, { uid: "u2" }));
+    assert.deepEqual(here.gone, ["u2"]);
+    here.pods.learn(tells);
     here.kube.event("MODIFIED", pod(11, { labels: { app: "pay" } }));
     here.kube.trouble(failureOf(0));
     const [found, stranger, thief] = [here.find(), here.find("u2"), here.find("u1", "10.0.0.66")];
@@ -215,6 +224,81 @@ describe("the pod of a client", () => {
     const later = find("u3", "10.0.0.9");
     await kube.answer(failureOf(0));
     assert.equal(must(await later).labels.app, undefined);
+  });
+
+  test("is not taken from another replica once the watch said that it is gone, nor kept where the API server or a list does not have it", async () => {
+    const { kube, pods, find, gone } = await start();
+    kube.list([]);
+    const told = { namespace: "shop", name: "web-1", uid: "u1", version: "10", labels: {}, addresses: "shared" as const };
+    kube.event("DELETED", pod(12));
+    pods.learn([told]);
+    assert.deepEqual([pods.known(), gone, pods.isGone("u1")], [[], ["u1"], true]);
+    const other = { ...told, uid: "u5" };
+    pods.learn([other]);
+    const found = find("u5");
+    await kube.answer(failureOf(404));
+    assert.match(why(await found), /^no: /);
+    assert.deepEqual(pods.known(), []);
+    pods.learn([other]);
+    kube.list([pod(20, { uid: "u6" })]);
+    assert.deepEqual(pods.known(), []);
+  });
+
+  test("that is known is let in at once after one read had no answer: who comes then waits for none", async () => {
+    const { kube, pods, find } = await start();
+    kube.list([]);
+    pods.learn([{ namespace: "shop", name: "web-1", uid: "u1", version: "10", labels: { app: "web" }, addresses: [IP] }]);
+    kube.trouble(failureOf(0));
+    const first = find();
+    await kube.answer(failureOf(0));
+    assert.equal((await first).ok, true);
+    const asked = kube.count();
+    for (let index = 0; index < 100; index++) {
+      const again = find();
+      assert(!(again instanceof Promise) && again.ok);
+    }
+    await new Promise(setImmediate);
+    assert.equal(kube.count(), asked + 1, "one read asks whether it is back");
+    await kube.answer(pod(10));
+    const then = find();
+    assert(then instanceof Promise, "it is back: what is not watched is read");
+    await kube.answer(pod(10));
+    assert.equal((await then).ok, true);
+  });
+
+  test("that another replica read is not let in where too many are asked about", async () => {
+    const { kube, pods, find } = await start();
+    kube.list([]);
+    const flood = Array.from({ length: 18 }, (_, index) =>
+      pods.find({ namespace: "shop", name: `x-${index}`, uid: "u", byToken: true }, IP),
+    );
+    pods.learn([{ namespace: "shop", name: "web-1", uid: "u1", version: "10", labels: {}, addresses: [IP] }]);
+    assert.match(why(await find()), /^later: too many clients wait/);
+    for (const _ of flood) await kube.answer(failureOf(404));
+    await Promise.all(flood);
+  });
+
+  test("tells its labels again when they change", async () => {
+    const { kube, read, tells } = await start();
+    kube.list([]);
+    must(await read());
+    kube.event("MODIFIED", pod(11));
+    kube.event("MODIFIED", pod(12, { labels: { app: "pay" } }));
+    assert.deepEqual(
+      tells.map(({ version, labels }) => [version, labels.app]),
+      [
+        ["10", "web"],
+        ["12", "pay"],
+      ],
+    );
+  });
+
+  test("is not told of where its labels are larger than anybody's", async () => {
+    const { kube, read, tells } = await start();
+    kube.list([]);
+    const labels = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`l${index}`, "x".repeat(60)]));
+    must(await read(pod(10, { labels })));
+    assert.deepEqual(tells, []);
   });
 
   test("has 256 labels at most, whatever its object has", async () => {

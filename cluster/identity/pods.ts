@@ -1,4 +1,5 @@
 import { inBackground } from "../../base/boundary.ts";
+import { setBounded } from "../../base/bounded-map.ts";
 import type { FairTurns } from "../../base/fair-turns.ts";
 import { shared } from "../../base/shared.ts";
 import { createSingleFlight } from "../../base/single-flight.ts";
@@ -17,8 +18,10 @@ export interface PodsOptions extends ClusterAccess {
   readonly turns: FairTurns;
   /** A client that proved its pod by a token must have an address of that pod. */
   readonly checksAddress: boolean;
-  /** This pod was read. */
-  readonly wasRead: (pod: VouchedPod) => void;
+  /** This pod is so: it was read, or has other labels since. */
+  readonly isSo: (pod: VouchedPod) => void;
+  /** The pod with this uid is gone. */
+  readonly isGone: (uid: string) => void;
   readonly clock: Clock;
   readonly log: Log;
   /** 0 to 1. */
@@ -30,6 +33,8 @@ export interface WatchedPods extends Pods {
   known(): VouchedPod[];
   /** Pods that other replicas read: their clients are let in while the API server cannot be asked. */
   learn(pods: readonly VouchedPod[]): void;
+  /** True of a pod of which the watch said so lately. */
+  isGone(uid: string): boolean;
   /** Ends the watch, which began with the first pod that was asked for. */
   stop(): Promise<void>;
 }
@@ -40,6 +45,8 @@ const MAX_PODS = 20_000;
 /** How often a pod is read that changes while it is read. */
 const MAX_READS = 3;
 const CONFIRM_AGAIN_MS = 5_000;
+/** Uids of pods that are gone, for as long as a replica may be behind with them. */
+const MAX_GONE = 10_000;
 
 export function createPods(options: PodsOptions): WatchedPods {
   return new PodDirectory(options);
@@ -52,6 +59,10 @@ class PodDirectory implements WatchedPods {
   private readonly options: PodsOptions;
   private readonly pods = new Map<string, WatchedPod>();
   private readonly vouched = createVouchedPods(MAX_PODS);
+  private readonly gone = new Map<string, true>();
+  /** The last read had no answer: who is known is let in at once, and one read after the other asks whether it is back. */
+  private isAway = false;
+  private isProbing = false;
   private readonly flights = createSingleFlight<Found>();
   /** Pods that are being read, with what happened to them meanwhile. */
   private readonly reading = new Map<string, { isOvertaken: boolean }>();
@@ -91,8 +102,12 @@ class PodDirectory implements WatchedPods {
   }
 
   learn(pods: readonly VouchedPod[]): void {
-    for (const pod of pods) this.vouched.take(idOf(pod), pod);
+    for (const pod of pods) if (!this.gone.has(pod.uid)) this.vouched.take(idOf(pod), pod);
     if (pods.length > 0) this.reflector ??= shared(() => this.watch());
+  }
+
+  isGone(uid: string): boolean {
+    return this.gone.has(uid);
   }
 
   find(proved: ProvedPod, address: string): Soon<Result<LivePod>> {
@@ -103,16 +118,31 @@ class PodDirectory implements WatchedPods {
       // It may have another address since.
       if (admitted.ok) return admitted;
     }
-    return this.read(proved, address);
+    const away = this.isAway ? this.adopt(idOf(proved), proved.uid) : undefined;
+    if (away?.uid !== proved.uid) return this.read(proved, address);
+    this.probe(idOf(proved));
+    return this.admit(away, proved, address);
+  }
+
+  /** An API server that hangs would keep each of many clients waiting for its time to end. */
+  private probe(id: string): void {
+    if (this.isProbing) return;
+    this.isProbing = true;
+    const reading = this.flights
+      .run(id, () => this.readAnew(id, ""))
+      .finally(() => {
+        this.isProbing = false;
+      });
+    inBackground(reading, (error) => this.options.log.error("a pod could not be read", { pod: id, error: String(error) }));
   }
 
   private async read(proved: ProvedPod, address: string): Promise<Result<LivePod>> {
     const id = idOf(proved);
     const found = (await this.flights.run(id, () => this.readAnew(id, address))) ?? AWAY;
     if (found.ok) return this.admit(found.value, proved, address);
-    // As long as the API server is away, what was there is there.
-    const known = found.error.retryable ? this.adopt(id, proved.uid) : undefined;
-    return known?.uid === proved.uid ? this.admit(known, proved, address) : found;
+    // As long as the API server is away, what was there is there; what another replica read only then, not where too much is asked of this one.
+    const known = this.isAway ? this.adopt(id, proved.uid) : this.pods.get(id);
+    return found.error.retryable && known?.uid === proved.uid ? this.admit(known, proved, address) : found;
   }
 
   /** The pod of that name that is known; or that another replica read, where it is this one. */
@@ -123,6 +153,8 @@ class PodDirectory implements WatchedPods {
     this.drop(id);
     this.vouched.delete(id);
     this.keep(id, vouched);
+    // Where only this read failed, no new list will say whether it is still there.
+    if (this.inStep) this.confirm(id);
     return vouched;
   }
 
@@ -145,6 +177,7 @@ class PodDirectory implements WatchedPods {
       this.reading.set(id, state);
       const read = await turns.run(address, () => api.request({ path: `/api/v1/namespaces/${namespace}/pods/${name}` }));
       this.reading.delete(id);
+      if (read !== undefined) this.isAway = !read.ok && read.error.status !== 404;
       if (read === undefined) return failForNow("Busy", "too many clients wait to be asked who they are; try again");
       if (!read.ok && read.error.status === 404) return this.absent(id);
       if (!read.ok) {
@@ -159,6 +192,7 @@ class PodDirectory implements WatchedPods {
 
   private absent(id: string): Found {
     this.drop(id);
+    this.vouched.delete(id);
     return fail("Unauthenticated", `this client proved that it runs in the pod ${id}, which is gone`);
   }
 
@@ -175,9 +209,13 @@ class PodDirectory implements WatchedPods {
       this.keep(id, pod);
     }
     this.vouched.delete(id);
-    const told = vouchedPod(id, pod);
-    if (told !== undefined) this.options.wasRead(told);
+    this.tell(id, pod);
     return pod;
+  }
+
+  private tell(id: string, pod: WatchedPod): void {
+    const told = vouchedPod(id, pod);
+    if (told !== undefined) this.options.isSo(told);
   }
 
   private keep(id: string, kept: WatchedPod): void {
@@ -197,12 +235,20 @@ class PodDirectory implements WatchedPods {
     const id = idOf(object.metadata);
     const reading = this.reading.get(id);
     if (reading !== undefined) reading.isOvertaken = true;
-    this.vouched.happened(id, object.metadata.uid, type === "DELETED" ? undefined : stateOf(object));
+    const { uid } = object.metadata;
+    if (type === "DELETED") {
+      setBounded(this.gone, uid, true, MAX_GONE);
+      this.options.isGone(uid);
+    }
+    this.vouched.happened(id, uid, type === "DELETED" ? undefined : stateOf(object));
     const pod = this.pods.get(id);
     if (pod === undefined) return;
-    const isSame = pod.uid === object.metadata.uid;
-    if (isSame && type !== "DELETED") pod.set(stateOf(object));
-    else if (isSame) this.drop(id);
+    const isSame = pod.uid === uid;
+    if (isSame && type !== "DELETED") {
+      const before = pod.labels;
+      pod.set(stateOf(object));
+      if (pod.labels !== before) this.tell(id, pod);
+    } else if (isSame) this.drop(id);
     // An event of an older pod may come late, and one of a newer pod before it was asked for.
     else if (type === "ADDED") this.confirm(id);
   }
@@ -213,6 +259,7 @@ class PodDirectory implements WatchedPods {
     for (const [id, pod] of [...this.vouched]) {
       const object = there.get(id);
       if (object?.metadata.uid === pod.uid) pod.set(stateOf(object));
+      else this.vouched.delete(id);
     }
     for (const [id, pod] of [...this.pods]) {
       const object = there.get(id);

@@ -34,6 +34,8 @@ export interface KnowingReviewer extends TokenReviewer {
   /** Those that are good now. */
   known(): VouchedToken[];
   learn(tokens: readonly VouchedToken[]): void;
+  /** The pod with this uid is gone, and its tokens with it. */
+  forgetPod(uid: string): void;
 }
 
 /** Tokens that are known to be refused, and for how long: who comes again at once is told without asking, and a pod that is only just known to the API server soon comes in. */
@@ -90,6 +92,10 @@ class CachingReviewer implements KnowingReviewer {
       this.good.add(token);
       this.refused.delete(token.hash);
     }
+  }
+
+  forgetPod(uid: string): void {
+    this.good.forgetPod(uid);
   }
 
   private async ask(token: string, hash: string, claims: Claims, address: string): Promise<Result<ProxyIdentity>> {

@@ -33,9 +33,12 @@ export function createVouchedPods(most: number): VouchedPods {
   };
 }
 
-/** What is told of a pod; `undefined`: nobody could come from it. */
+/** Labels of a pod have some hundred bytes. Who makes them as large as they may be is let in by the API server alone. */
+const MAX_LABEL_BYTES = 4_096;
+
+/** What is told of a pod; `undefined`: nobody could come from it, or it would take too much room. */
 export function vouchedPod(id: string, { uid, version, labels, place: { addresses, isOver } }: WatchedPod): VouchedPod | undefined {
-  if (addresses === undefined || isOver) return undefined;
+  if (addresses === undefined || isOver || JSON.stringify(labels).length > MAX_LABEL_BYTES) return undefined;
   const [namespace = "", name = ""] = id.split("/");
   return { namespace, name, uid, version, labels, addresses: addresses === "shared" ? addresses : [...addresses] };
 }

@@ -95,3 +95,28 @@ test("a report that is too large for one message is said in several, in order an
   assert.deepEqual([read.flatMap(({ gone }) => gone), read.flatMap(({ health }) => [...health.keys()])], [["shop/old"], ["shop/web-1"]]);
   assert.equal(reportMessages({ ...report, proxies: proxies.slice(0, 2) }).length, 1);
 });
+
+test("one proxy with names, labels and words without end is one message, and never stops what is said beside it", () => {
+  const labels = Object.fromEntries(Array.from({ length: 256 }, (_, index) => [`${index}.${"k".repeat(240)}`, "v".repeat(63)]));
+  const rejection = { filters: [], culprit: undefined, message: "m".repeat(4_096), at: 1 };
+  const named = (index: number) => `${index}-${"n".repeat(500)}`;
+  const slotOf = (index: number, more: Partial<SlotDelivery>): [string, SlotDelivery] => [
+    named(index),
+    { slot: named(index), desired: [], running: undefined, runningSince: undefined, rejection: undefined, ...more },
+  ];
+  const asked = Array.from({ length: 5_000 }, (_, index) => slotOf(index, {}));
+  const refused = Array.from({ length: 5_000 }, (_, index) => slotOf(index, { rejection }));
+  for (const slots of [asked, refused]) {
+    const report = { proxies: [{ ...proxy("web"), labels, slots: new Map(slots) }], gone: ["shop/old"], health: new Map() };
+    const messages = reportMessages(report);
+    assert.ok(messages.every(({ length }) => length <= 1024 * 1024));
+    const read = messages.map((bytes) => {
+      const { said } = FromCaller.decode(bytes);
+      return decodeReport(said?.$case === "report" ? said.report : {}, 0);
+    });
+    assert.deepEqual(
+      read.flatMap(({ proxies, gone }) => [...proxies.map(({ id, slots: some }) => `${id} ${some.size}`), ...gone]),
+      [`web ${slots === asked ? 0 : 256}`, "shop/old"],
+    );
+  }
+});

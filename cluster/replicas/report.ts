@@ -24,20 +24,41 @@ export function encodeReport({ proxies, gone, health }: Reported): Report {
   };
 }
 
-/** A peer takes messages of 4 MiB; what proxies say of themselves is not Weir's to bound. */
+/** A peer takes messages of 4 MiB, and one that is refused ends the call. */
 const MOST_BYTES = 1024 * 1024;
+/** Of one proxy: more than any has, and what is said of them has its place in one message. */
+const [MAX_SLOTS, MAX_REJECTION] = [256, 1_024];
 
 /** As messages of what a replica says to a peer: one, or as many as it takes for none to be too large. */
 export function reportMessages(report: Reported): Uint8Array[] {
   const bytes = FromCaller.encode({ said: { $case: "report", report: encodeReport(report) } }).finish();
-  const { proxies, gone, health } = report;
-  if (bytes.length <= MOST_BYTES || proxies.length + gone.length + health.size <= 1) return [bytes];
-  const halves = <T>(all: readonly T[]) => [all.slice(0, all.length / 2), all.slice(all.length / 2)] as const;
-  const [[first, second], [goneFirst, goneSecond], [known, others]] = [halves(proxies), halves(gone), halves([...health])];
-  return [
-    ...reportMessages({ proxies: first, gone: goneFirst, health: new Map(known) }),
-    ...reportMessages({ proxies: second, gone: goneSecond, health: new Map(others) }),
-  ];
+  return bytes.length <= MOST_BYTES ? [bytes] : partsOf(report).flatMap(reportMessages);
+}
+
+/** Smaller ones, in order: each list by itself, one that is alone in halves. What cannot be made smaller is left out. */
+function partsOf({ proxies, gone, health }: Reported): Reported[] {
+  const parts = [
+    { proxies, gone: [], health: NO_HEALTH },
+    { proxies: [], gone, health: NO_HEALTH },
+    { proxies: [], gone: [], health },
+  ].filter(isSaid);
+  if (parts.length > 1) return parts;
+  const counters = [...health];
+  const halves = <T>(all: readonly T[]) => {
+    const middle = Math.ceil(all.length / 2);
+    return [all.slice(0, middle), all.slice(middle)] as const;
+  };
+  if (proxies.length + gone.length + counters.length <= 1) return [];
+  const [ofProxies, ofGone, ofHealth] = [halves(proxies), halves(gone), halves(counters)];
+  return ([0, 1] as const)
+    .map((half) => ({ proxies: ofProxies[half], gone: ofGone[half], health: new Map(ofHealth[half]) }))
+    .filter(isSaid);
+}
+
+const NO_HEALTH: Reported["health"] = new Map();
+
+function isSaid({ proxies, gone, health }: Reported): boolean {
+  return proxies.length + gone.length + health.size > 0;
 }
 
 /** Rows of which each is there once. */
@@ -67,7 +88,7 @@ function filterMessage({ filter, revision, digest, wasmDigest, hash, isPlacehold
 
 function proxyMessage(proxy: ProxyNode, refer: Refer): ProxyMessage {
   const { id, namespace, labels, connected, since, hungSince, endedAt, reportsEveryMs, takesChains, version, isOverdue } = proxy;
-  const slots = Array.from(proxy.slots.values(), (slot) => slotMessage(slot, refer));
+  const slots = [...proxy.slots.values()].filter(isUsed).slice(0, MAX_SLOTS);
   const overdue = isOverdue === true ? { overdue: true } : {};
   return {
     id,
@@ -80,9 +101,14 @@ function proxyMessage(proxy: ProxyNode, refer: Refer): ProxyMessage {
     reportsEveryMs,
     takesChains,
     version,
-    slots,
+    slots: slots.map((slot) => slotMessage(slot, refer)),
     ...overdue,
   };
+}
+
+/** A proxy may ask for names without end: of those that nothing is sent to, nothing is told. */
+function isUsed({ desired, running, rejection, isUnread, holds }: SlotDelivery): boolean {
+  return desired.length > 0 || running !== undefined || rejection !== undefined || isUnread === true || holds !== undefined;
 }
 
 function slotMessage({ slot, desired, running, runningSince, rejection, isUnread, holds }: SlotDelivery, refer: Refer): Slot {
@@ -95,7 +121,7 @@ function slotMessage({ slot, desired, running, runningSince, rejection, isUnread
     rejection: rejection && {
       filters: rejection.filters.map(refer.filter),
       culprit: rejection.culprit && refer.filter(rejection.culprit),
-      message: rejection.message,
+      message: rejection.message.slice(0, MAX_REJECTION),
       at: rejection.at,
     },
     ...(isUnread === true ? { unread: true } : {}),

@@ -62,11 +62,13 @@ function demandsOfRule({ name }: Policy, [index, { verify }]: readonly [number, 
   return verify.map((demand, nth) => ({ policy: name, place: `images[${index}].verify[${nth}]`, demand: inNamespace(demand, namespace) }));
 }
 
-/** No filter's namespace may say what the key of a policy is. */
+/** No filter's namespace may say what the key or the trust root of a policy is. */
 function inNamespace(demand: SignatureDemand, namespace: string): SignatureDemand {
   const { signer } = demand;
-  if (signer.kind !== "key" || typeof signer.publicKey === "string") return demand;
-  return { ...demand, signer: { ...signer, publicKey: { ...signer.publicKey, namespace } } };
+  const here = <T>(text: T): T => (typeof text === "object" ? { ...text, namespace } : text);
+  const named =
+    signer.kind === "keyless" ? { ...signer, trustRoot: here(signer.trustRoot) } : { ...signer, publicKey: here(signer.publicKey) };
+  return { ...demand, signer: named };
 }
 
 /** Younger than every filter that is there. */
