@@ -165,7 +165,7 @@ class ClusterReplicas implements Replicas {
     const updated = status.proxies?.updated ?? 0;
     return digest === undefined || updated === 0
       ? []
-      : [countRuns("status", updated, status.proxies?.matched ?? updated, this.markOf(digest))];
+      : [countRuns(`status of revision ${status.revision}`, updated, status.proxies?.matched ?? updated, this.markOf(digest))];
   }
 
   private async metric(pod: OperatorPod, name: string): Promise<number | undefined> {
