@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { writeResult } from "../scripts/tests/results.ts";
 
 export interface Event {
   readonly event: string;
@@ -138,8 +139,7 @@ export function startServer(name: ServerName, go: string, size: number, address 
 
 /** Every run, as it was measured, for whoever wants to look closer. */
 export async function writeResults(name: string, runs: readonly unknown[]): Promise<void> {
-  await mkdir(new URL("results/", import.meta.url), { recursive: true });
-  await writeFile(new URL(`results/${name}.json`, import.meta.url), `${JSON.stringify(runs, undefined, 1)}\n`);
+  await writeResult(join("bench", "results", `${name}.json`), runs);
 }
 
 export function median(values: readonly number[]): number {

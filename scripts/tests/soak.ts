@@ -1,9 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { envoyVersion, installEnvoy } from "../tools/envoy.ts";
 import { commitNow } from "./commit.ts";
-import { ROOT } from "./files.ts";
+import { writeResult } from "./results.ts";
 import type { TestRun } from "./run.ts";
 
 /** How often `npm run test:soak` does what `npm test` does a few times. */
@@ -34,7 +33,6 @@ export async function writeSoak({ passed, figures }: TestRun, seconds: number, n
   const byTest = Object.groupBy(figures, ({ file, test }) => `${file}: ${test}`);
   const told = Object.fromEntries(Object.entries(byTest).map(([name, list = []]) => [name, list.map(({ figure }) => figure)]));
   const result = { date, commit, machine, ...parts, ...SOAK, passed, seconds: Math.round(seconds), figures: told };
-  await mkdir(join(ROOT, "test", "results"), { recursive: true });
-  await writeFile(join(ROOT, path), `${JSON.stringify(result, null, 1)}\n`);
+  await writeResult(path, result);
   return path;
 }
