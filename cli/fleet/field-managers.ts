@@ -1,4 +1,4 @@
-import { fieldsOf } from "../../base/json.ts";
+import { fieldsOf, recordsOf } from "../../base/json.ts";
 import type { FilterPatch } from "../../model/filter-patch.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { fail, type Result } from "../../model/result.ts";
@@ -20,9 +20,7 @@ export interface FieldConflict {
  */
 export function fieldConflicts({ spec, metadata }: WasmFilter, patch: FilterPatch): readonly FieldConflict[] {
   const changed = (["image", "digest"] as const).filter((name) => patch[name] !== undefined && (patch[name] ?? undefined) !== spec[name]);
-  const { managedFields } = fieldsOf(metadata);
-  const managers = Array.isArray(managedFields) ? managedFields.map(fieldsOf) : [];
-  return managers.flatMap(({ manager, operation, subresource, fieldsV1 }) => {
+  return recordsOf(fieldsOf(metadata).managedFields).flatMap(({ manager, operation, subresource, fieldsV1 }) => {
     if (operation !== "Apply" || subresource !== undefined || manager === MANAGER) return [];
     const owned = fieldsOf(fieldsOf(fieldsV1)["f:spec"]);
     return changed.filter((name) => `f:${name}` in owned).map((name) => ({ manager: String(manager), field: `spec.${name}` }));

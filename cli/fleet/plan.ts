@@ -1,4 +1,4 @@
-import { fieldsOf } from "../../base/json.ts";
+import { fieldsOf, recordsOf } from "../../base/json.ts";
 import { KIND } from "../../model/gen/wasmfilter.ts";
 import type { FilterPlan } from "../../model/plan.ts";
 import { ok, type Result } from "../../model/result.ts";
@@ -62,10 +62,9 @@ function idOf({ kind, namespace, name }: Preview): string {
 function namedBy({ namespace, object }: Preview): string[] {
   const spec = fieldsOf(object.spec);
   const from = fieldsOf(spec.configFrom);
-  const listed = (value: unknown) => (Array.isArray(value) ? value.map(fieldsOf) : []);
-  const signers = listed(spec.verify).map(({ cosign }) => fieldsOf(cosign));
+  const signers = recordsOf(spec.verify).map(({ cosign }) => fieldsOf(cosign));
   const keys = signers.map(({ publicKeySecret }) => fieldsOf(publicKeySecret));
   const roots = signers.map(({ keyless }) => fieldsOf(fieldsOf(fieldsOf(keyless).trustRoot).configMapKeyRef));
-  const secrets = [fieldsOf(from.secretKeyRef), ...listed(spec.pullSecrets), ...keys].map(({ name }) => `Secret/${namespace}/${name}`);
+  const secrets = [fieldsOf(from.secretKeyRef), ...recordsOf(spec.pullSecrets), ...keys].map(({ name }) => `Secret/${namespace}/${name}`);
   return [...secrets, ...[fieldsOf(from.configMapKeyRef), ...roots].map(({ name }) => `ConfigMap/${namespace}/${name}`)];
 }

@@ -1,5 +1,5 @@
 import { age } from "../../base/elapsed.ts";
-import { fieldsOf } from "../../base/json.ts";
+import { fieldsOf, recordsOf } from "../../base/json.ts";
 import { count, oneLine } from "../../base/text.ts";
 import type { WasmPolicy, WasmPolicySpec, WasmPolicyStatusCondition } from "../../model/gen/wasmpolicy.ts";
 import type { Paint } from "./paint.ts";
@@ -99,7 +99,7 @@ function find(conditions: readonly WasmPolicyStatusCondition[] | undefined, type
 function namespacesOf(spec: WasmPolicySpec | undefined): string {
   const { matchLabels, matchExpressions } = fieldsOf(spec?.namespaceSelector);
   const labels = Object.entries(fieldsOf(matchLabels)).map(([key, value]) => `${key}=${value}`);
-  const expressions = listOf(matchExpressions).map(({ key, operator, values }) => {
+  const expressions = recordsOf(matchExpressions).map(({ key, operator, values }) => {
     if (operator === "Exists") return `${key}`;
     return operator === "DoesNotExist" ? `!${key}` : `${key} ${String(operator).toLowerCase()} (${[values].flat().join(", ")})`;
   });
@@ -112,17 +112,13 @@ const NO_RULES = ["namespaceSelector", "mode"];
 function rulesOf(spec: WasmPolicySpec | undefined): [name: string, value: string][] {
   return Object.entries(spec ?? {})
     .filter(([name]) => !NO_RULES.includes(name))
-    .map(([name, value]) => [name, name === "images" ? listOf(value).map(imageOf).join(" | ") : shown(value)]);
+    .map(([name, value]) => [name, name === "images" ? recordsOf(value).map(imageOf).join(" | ") : shown(value)]);
 }
 
 function imageOf({ pattern, digestOnly, verify }: Readonly<Record<string, unknown>>): string {
-  const signatures = listOf(verify).length;
+  const signatures = recordsOf(verify).length;
   const demands = [...(digestOnly === true ? ["digests only"] : []), ...(signatures > 0 ? [count(signatures, "signature")] : [])];
   return demands.length === 0 ? `${pattern}` : `${pattern} (${demands.join(", ")})`;
-}
-
-function listOf(value: unknown): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.map(fieldsOf) : [];
 }
 
 function shown(value: unknown): string {

@@ -1,4 +1,4 @@
-import { fieldsOf, isRecord } from "../../base/json.ts";
+import { fieldsOf, textsOf } from "../../base/json.ts";
 import { clip, escapeText } from "../../base/text.ts";
 import { PATH_POLICIES, type PathPolicy } from "../../model/path-policy.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
@@ -16,11 +16,6 @@ export interface NamespaceView {
 export function namespaceView(name: string, object: unknown): NamespaceView {
   const metadata = fieldsOf(fieldsOf(object).metadata);
   return { name, labels: textsOf(metadata.labels), annotations: textsOf(metadata.annotations) };
-}
-
-function textsOf(value: unknown): Readonly<Record<string, string>> {
-  if (!isRecord(value)) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
 export interface Mapping {

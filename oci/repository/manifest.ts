@@ -1,4 +1,4 @@
-import { isRecord } from "../../base/json.ts";
+import { isRecord, textsOf } from "../../base/json.ts";
 import { type BlobDigest, type Digest, isBlobDigest, isDigest } from "../../model/digest.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 
@@ -88,7 +88,7 @@ export function parseManifest(
   // One digest must not mean two things to two readers: https://github.com/opencontainers/distribution-spec/security/advisories/GHSA-mc8v-mgrf-8f4m
   if ("layers" in document && "manifests" in document) return invalid("it has both layers and manifests");
   const mediaType = typeof document.mediaType === "string" ? document.mediaType : raw.mediaType;
-  const common = { mediaType, digest: raw.digest, annotations: stringMap(document.annotations) };
+  const common = { mediaType, digest: raw.digest, annotations: textsOf(document.annotations) };
   if (Array.isArray(document.manifests)) {
     const manifests = readDescriptors(document.manifests, maxEntries, isDigest);
     if (typeof manifests === "string") return invalid(manifests);
@@ -137,13 +137,8 @@ function readDescriptor<D extends BlobDigest>(value: unknown, isTaken: IsTaken<D
     mediaType,
     digest,
     size,
-    annotations: stringMap(value.annotations),
+    annotations: textsOf(value.annotations),
     ...(isRecord(platform) && { platform: { architecture: String(platform.architecture ?? ""), os: String(platform.os ?? "") } }),
     ...(typeof artifactType === "string" && { artifactType }),
   };
-}
-
-function stringMap(value: unknown): Record<string, string> {
-  if (!isRecord(value)) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }

@@ -1,5 +1,5 @@
 import { messageOf } from "../../../base/error.ts";
-import { isRecord } from "../../../base/json.ts";
+import { fieldsOf, isRecord, textsOf } from "../../../base/json.ts";
 import { printExactJson } from "../../../model/exact-json.ts";
 import type { Log } from "../../../model/log.ts";
 import type { Fields } from "../../parse/defaults.ts";
@@ -88,9 +88,7 @@ export function policiesOf({ policies, namespaces }: Pick<Assembly, "policies" |
 
 /** An API server takes no labels but texts. */
 export function labelsOf({ metadata }: Fields): Readonly<Record<string, string>> {
-  const { labels } = isRecord(metadata) ? metadata : {};
-  const texts = Object.entries(isRecord(labels) ? labels : {}).filter((entry): entry is [string, string] => typeof entry[1] === "string");
-  return Object.fromEntries(texts);
+  return textsOf(fieldsOf(metadata).labels);
 }
 
 export function isStoredRule(value: unknown): value is StoredRule {

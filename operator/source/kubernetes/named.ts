@@ -1,4 +1,4 @@
-import { fieldsOf } from "../../../base/json.ts";
+import { fieldsOf, recordsOf } from "../../../base/json.ts";
 import type { WasmFilter } from "../../../model/gen/wasmfilter.ts";
 import { isFields } from "../../parse/defaults.ts";
 
@@ -26,8 +26,7 @@ export function namedBy({ metadata: { namespace = "default" }, spec }: WasmFilte
 
 /** The objects whose keys a raw WasmPolicy names, as `secret/name` and `configmap/name` of Weir's own namespace. Parts of a wrong shape are skipped. */
 export function namedByPolicy({ spec }: { readonly spec?: unknown }): string[] {
-  const listed = (value: unknown) => (Array.isArray(value) ? value.map(fieldsOf) : []);
-  const entries = listed(fieldsOf(spec).images).flatMap(({ verify }) => listed(verify));
+  const entries = recordsOf(fieldsOf(spec).images).flatMap(({ verify }) => recordsOf(verify));
   return entries.flatMap(({ cosign }) => {
     const { publicKeySecret, publicKeyConfigMap } = fieldsOf(cosign);
     const named = [["secret", fieldsOf(publicKeySecret).name] as const, ["configmap", fieldsOf(publicKeyConfigMap).name] as const];
