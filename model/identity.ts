@@ -3,6 +3,9 @@ import type { Result } from "./result.ts";
 /** What the tokens of ServiceAccounts are made for, unless the server is told otherwise. */
 export const TOKEN_AUDIENCE = "weir.dev";
 
+/** Labels of a proxy that count. A Pod object may have 1.5 MB of them, and replicas tell each other of every proxy's; those of a pod that somebody runs are some ten. */
+export const MAX_LABELS = 256;
+
 /** A pod that runs, as the cluster has it now. */
 export interface LivePod {
   /** The labels of the Pod object; they change. */

@@ -1,4 +1,5 @@
-import type { LivePod } from "../../model/identity.ts";
+import { textsOf } from "../../base/json.ts";
+import { type LivePod, MAX_LABELS } from "../../model/identity.ts";
 import type { Fields, KubeObject } from "../../model/kube.ts";
 
 /** What is kept of a Pod object. */
@@ -66,14 +67,10 @@ export class WatchedPod implements LivePod {
   }
 }
 
-/** A Pod object may be 1.5 MB of labels, and replicas tell each other of every proxy's. Those of a pod that somebody runs are some ten. */
-const MAX_LABELS = 256;
-
 /** `object`: a Pod, or its metadata alone. */
 export function stateOf({ metadata }: KubeObject): PodState {
-  const labels = typeof metadata.labels === "object" && metadata.labels !== null ? metadata.labels : {};
-  const texts = Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === "string");
-  return { uid: metadata.uid, labels: Object.fromEntries(texts.slice(0, MAX_LABELS)), version: metadata.resourceVersion };
+  const labels = Object.entries(textsOf(metadata.labels)).slice(0, MAX_LABELS);
+  return { uid: metadata.uid, labels: Object.fromEntries(labels), version: metadata.resourceVersion };
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus */

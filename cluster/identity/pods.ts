@@ -1,5 +1,4 @@
 import { inBackground } from "../../base/boundary.ts";
-import { setBounded } from "../../base/bounded-map.ts";
 import type { FairTurns } from "../../base/fair-turns.ts";
 import { shared } from "../../base/shared.ts";
 import { createSingleFlight } from "../../base/single-flight.ts";
@@ -45,8 +44,6 @@ const MAX_PODS = 20_000;
 /** How often a pod is read that changes while it is read. */
 const MAX_READS = 3;
 const CONFIRM_AGAIN_MS = 5_000;
-/** Uids of pods that are gone, for as long as a replica may be behind with them. */
-const MAX_GONE = 10_000;
 
 export function createPods(options: PodsOptions): WatchedPods {
   return new PodDirectory(options);
@@ -59,7 +56,6 @@ class PodDirectory implements WatchedPods {
   private readonly options: PodsOptions;
   private readonly pods = new Map<string, WatchedPod>();
   private readonly vouched = createVouchedPods(MAX_PODS);
-  private readonly gone = new Map<string, true>();
   /** The last read had no answer: who is known is let in at once, and one read after the other asks whether it is back. */
   private isAway = false;
   private isProbing = false;
@@ -102,12 +98,12 @@ class PodDirectory implements WatchedPods {
   }
 
   learn(pods: readonly VouchedPod[]): void {
-    for (const pod of pods) if (!this.gone.has(pod.uid)) this.vouched.take(idOf(pod), pod);
+    for (const pod of pods) this.vouched.take(idOf(pod), pod);
     if (pods.length > 0) this.reflector ??= shared(() => this.watch());
   }
 
   isGone(uid: string): boolean {
-    return this.gone.has(uid);
+    return this.vouched.isGone(uid);
   }
 
   find(proved: ProvedPod, address: string): Soon<Result<LivePod>> {
@@ -236,15 +232,13 @@ class PodDirectory implements WatchedPods {
     const reading = this.reading.get(id);
     if (reading !== undefined) reading.isOvertaken = true;
     const { uid } = object.metadata;
-    if (type === "DELETED") {
-      setBounded(this.gone, uid, true, MAX_GONE);
-      this.options.isGone(uid);
-    }
-    this.vouched.happened(id, uid, type === "DELETED" ? undefined : stateOf(object));
+    const isGone = type === "DELETED";
+    if (isGone) this.options.isGone(uid);
+    this.vouched.happened(id, object, isGone);
     const pod = this.pods.get(id);
     if (pod === undefined) return;
     const isSame = pod.uid === uid;
-    if (isSame && type !== "DELETED") {
+    if (isSame && !isGone) {
       const before = pod.labels;
       pod.set(stateOf(object));
       if (pod.labels !== before) this.tell(id, pod);
@@ -256,11 +250,7 @@ class PodDirectory implements WatchedPods {
   private listed(objects: readonly KubeObject[]): void {
     this.inStep = true;
     const there = new Map(objects.map((object) => [idOf(object.metadata), object]));
-    for (const [id, pod] of [...this.vouched]) {
-      const object = there.get(id);
-      if (object?.metadata.uid === pod.uid) pod.set(stateOf(object));
-      else this.vouched.delete(id);
-    }
+    this.vouched.listed(there);
     for (const [id, pod] of [...this.pods]) {
       const object = there.get(id);
       if (object !== undefined && object.metadata.uid === pod.uid) pod.set(stateOf(object));

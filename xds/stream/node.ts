@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import type { ProxyIdentity } from "../../model/identity.ts";
+import { MAX_LABELS, type ProxyIdentity } from "../../model/identity.ts";
 import { proxyKey } from "../../model/proxy-key.ts";
 import type { Result } from "../../model/result.ts";
 import { fail, ok } from "../../model/result.ts";
@@ -58,7 +58,6 @@ function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8
 }
 
 const MAX_ID_LENGTH = 1024;
-const MAX_LABELS = 256;
 /** The longest name that Kubernetes gives to anything. */
 const MAX_NAMESPACE_LENGTH = 253;
 
