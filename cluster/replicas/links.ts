@@ -84,7 +84,7 @@ class Link {
   /** What was known of who clients are when the call began, as far as it is not said yet. */
   backlog: Iterator<Uint8Array, undefined> | undefined;
   /** What became known since, where there was no room for it. */
-  private waiting: Uint8Array[] = [];
+  private readonly waiting: Uint8Array[] = [];
 
   constructor(dial: Dial, address: string, now: number, handler: LinkHandler) {
     this.heardAt = now;
@@ -109,7 +109,7 @@ class Link {
   }
 
   vouch(messages: readonly Uint8Array[]): void {
-    this.waiting = [...this.waiting, ...messages];
+    this.waiting.push(...messages);
   }
 
   /** Says what changed and what waits, as much as it takes now. */

@@ -44,15 +44,16 @@ function partsOf({ proxies, gone, health }: Reported): Reported[] {
   ].filter(isSaid);
   if (parts.length > 1) return parts;
   const counters = [...health];
-  const halves = <T>(all: readonly T[]) => {
-    const middle = Math.ceil(all.length / 2);
-    return [all.slice(0, middle), all.slice(middle)] as const;
-  };
-  if (proxies.length + gone.length + counters.length <= 1) return [];
-  const [ofProxies, ofGone, ofHealth] = [halves(proxies), halves(gone), halves(counters)];
-  return ([0, 1] as const)
-    .map((half) => ({ proxies: ofProxies[half], gone: ofGone[half], health: new Map(ofHealth[half]) }))
-    .filter(isSaid);
+  const all = proxies.length + gone.length + counters.length;
+  if (all <= 1) return [];
+  // Two of the lists are empty.
+  const half = (from: number, to: number) => ({
+    proxies: proxies.slice(from, to),
+    gone: gone.slice(from, to),
+    health: new Map(counters.slice(from, to)),
+  });
+  const middle = Math.ceil(all / 2);
+  return [half(0, middle), half(middle, all)];
 }
 
 const NO_HEALTH: Reported["health"] = new Map();
