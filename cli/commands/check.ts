@@ -2,22 +2,11 @@ import { count } from "../../base/text.ts";
 import type { Finding } from "../../cluster/index.ts";
 import { fail, ok } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
-import { outputFlag, weirFlags } from "../fleet/flags.ts";
+import { manifestsFlag, outputFlag, weirFlags } from "../fleet/flags.ts";
 import { printJson } from "../output.ts";
 import { renderFindings } from "../render/findings.ts";
 
 const TIMEOUT_MS = 15_000;
-
-const fileFlag = {
-  file: {
-    type: "string",
-    short: "f",
-    multiple: true,
-    value: "FILE",
-    completes: "file",
-    help: "manifests to look at as if they were applied: a file, a folder, or - for stdin",
-  },
-} as const;
 
 export const check = defineCommand({
   name: "check",
@@ -28,7 +17,7 @@ export const check = defineCommand({
     With -f it looks at policies as they would be once these manifests were applied, and says which filters among them would violate one by what their spec says.`,
   args: {},
   flags: {
-    ...fileFlag,
+    file: { ...manifestsFlag, help: "manifests to look at as if they were applied: a file, a folder, or - for stdin" },
     ...weirFlags,
     ...outputFlag,
   },

@@ -1,7 +1,7 @@
 import { fail, ok, type Result } from "../../model/result.ts";
 import { defineCommand } from "../args/command.ts";
 import type { FlagValues } from "../args/syntax.ts";
-import { fleetFlags, outputFlag } from "../fleet/flags.ts";
+import { fleetFlags, manifestsFlag, outputFlag } from "../fleet/flags.ts";
 import { openFleet } from "../fleet/open.ts";
 import type { PlannedObject } from "../fleet/plan.ts";
 import { createServerClient } from "../fleet/server.ts";
@@ -11,15 +11,7 @@ import type { Terminal } from "../terminal.ts";
 
 /** What to apply or to plan. */
 export const fileFlag = {
-  file: {
-    type: "string",
-    short: "f",
-    multiple: true,
-    required: true,
-    value: "FILE",
-    completes: "file",
-    help: "a manifest, a folder of manifests, or - for stdin",
-  },
+  file: { ...manifestsFlag, required: true, help: "a manifest, a folder of manifests, or - for stdin" },
 } as const;
 
 const flags = { ...fileFlag, ...fleetFlags, ...outputFlag } as const;

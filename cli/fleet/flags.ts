@@ -79,6 +79,9 @@ export const objectsFlag = {
 
 export type FleetFlagValues = FlagValues<typeof fleetFlags>;
 
+/** The flag for manifests; what the command does with them is its own help. */
+export const manifestsFlag = { type: "string", short: "f", multiple: true, value: "FILE", completes: "file" } as const;
+
 /** The argument of every command on one filter. */
 export const filterArgument = {
   name: { value: "NAME", completes: "filter", help: "the filter, or NAMESPACE/NAME" },

@@ -123,11 +123,16 @@ async function readWeirsRights(api: KubeApi, deployment: Deployment): Promise<No
   const namespace = metadata.namespace ?? "default";
   const args = argsOf(deployment);
   const needed = WEIRS_RIGHTS.filter(({ flag }) => flag === undefined || args.some((arg) => arg.startsWith(flag)));
+  /** What a flag names that is not given, as the chart would name it. */
+  const unnamed = new Map([
+    [WEBHOOK_CONFIGURATION, configurationIn(namespace)],
+    [ADMISSION_CONFIGURATION, configurationIn(namespace)],
+    [LEASE, metadata.name],
+    [PULL_SERVICE_ACCOUNT, "default"],
+  ]);
   const named = needed.map((right) => {
-    if (right.name === WEBHOOK_CONFIGURATION || right.name === ADMISSION_CONFIGURATION)
-      return { ...right, name: configurationOf(deployment, namespace, right.name) };
-    if (right.name === LEASE) return { ...right, name: flagOf(deployment, LEASE) ?? metadata.name };
-    return right.name === PULL_SERVICE_ACCOUNT ? { ...right, name: flagOf(deployment, PULL_SERVICE_ACCOUNT) ?? "default" } : right;
+    const name = unnamed.get(right.name ?? "");
+    return name === undefined ? right : { ...right, name: flagOf(deployment, right.name ?? "") ?? name };
   });
   return accessOf(api, named, { namespace, name });
 }
@@ -138,8 +143,12 @@ function argsOf({ spec }: Deployment): readonly string[] {
 
 /** The configuration that Weir keeps as this flag says, or that the chart would have made. */
 function configurationOf(deployment: Deployment | undefined, namespace: string, flag: string): string {
-  const given = deployment === undefined ? undefined : flagOf(deployment, flag);
-  return given ?? `weir-${namespace}`;
+  return (deployment && flagOf(deployment, flag)) ?? configurationIn(namespace);
+}
+
+/** The webhook configuration that the chart would have made. */
+function configurationIn(namespace: string): string {
+  return `weir-${namespace}`;
 }
 
 function flagOf(deployment: Deployment, flag: string): string | undefined {
