@@ -58,7 +58,7 @@ export function* readYaml(manifest: string): Steps<Result<ManifestDocument[]>> {
       const taken = yield* documents.take(token);
       if (!taken.ok) return taken;
     }
-    return documents.end();
+    return yield* documents.end();
   } catch (error) {
     if (error instanceof FirstError) return wrong(error, lines);
     // The parser recurses.
@@ -76,15 +76,17 @@ function createDocuments(lines: LineCounter) {
   /** The last document was ended by `...`. */
   let isEnded = false;
   const lineOf = (token: { readonly offset: number }) => lines.linePos(token.offset).line;
-  const read = (composed: Iterable<Document>): Result<void> => {
+  function* read(composed: Iterable<Document>): Steps<Result<void>> {
     for (const document of composed) {
+      // Composing took its time already.
+      yield;
       putBack(document, texts);
       const value = toValue(document, lines);
       if (!value.ok) return value;
       documents.push(value.value);
     }
     return ok(undefined);
-  };
+  }
   return {
     *take(token: CST.Token): Steps<Result<void>> {
       if (token.type === "directive")
@@ -95,11 +97,13 @@ function createDocuments(lines: LineCounter) {
           return fail("InvalidManifest", `line ${lineOf(token)}: after ... begins a document with --- on a line of its own`);
         isEnded = false;
         yield* takeOut(token, texts);
+        // It is composed in one go.
+        yield;
       }
-      return read(composer.next(token));
+      return yield* read(composer.next(token));
     },
-    end(): Result<ManifestDocument[]> {
-      const last = read(composer.end());
+    *end(): Steps<Result<ManifestDocument[]>> {
+      const last = yield* read(composer.end());
       return last.ok ? ok(documents) : last;
     },
   };
