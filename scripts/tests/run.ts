@@ -34,6 +34,8 @@ interface Finished {
   readonly ms: number;
 }
 
+/** What a test that failed leaves open does not keep its file, and all that come after it, from ending. */
+const ENDS_ITSELF = ["--test-force-exit"];
 /** Files that take less are not listed. */
 const LISTED_MS = 1_000;
 
@@ -49,7 +51,7 @@ export async function runTests(files: readonly string[], options: RunOptions): P
     stop.abort();
   }, options.totalMs);
   const { concurrency, testMs } = options;
-  const stream = run({ files: [...files], cwd: ROOT, concurrency, timeout: testMs, signal: stop.signal });
+  const stream = run({ files: [...files], cwd: ROOT, concurrency, timeout: testMs, signal: stop.signal, execArgv: ENDS_ITSELF });
   const seen = watch(stream);
   for await (const text of stream.compose(spec)) process.stdout.write(text);
   clearTimeout(timer);

@@ -152,9 +152,9 @@ function sceneOf(cluster: Cluster, servers: readonly Weir[], apply: (spec: unkno
         last = await filter();
         return check(last) ? last : undefined;
       };
-      return eventually(what, seen, timeoutMs).catch((error: Error) => {
-        const logs = servers.map((server, index) => `--- server ${index}\n${server.logs().slice(-3_000)}`).join("\n");
-        throw new Error(`${error.message}\n${JSON.stringify(last?.status, null, 1)}\n${logs}`);
+      return eventually(what, seen, timeoutMs).catch(async (error: Error) => {
+        const told = await Promise.all(servers.map(async (server, index) => `--- server ${index}\n${await tellOf(server)}`));
+        throw new Error(`${error.message}\n${JSON.stringify(last?.status, null, 1)}\n${told.join("\n")}`);
       });
     },
     async leader() {
@@ -164,6 +164,12 @@ function sceneOf(cluster: Cluster, servers: readonly Weir[], apply: (spec: unkno
       return found === "" || index < 0 ? undefined : index;
     },
   };
+}
+
+/** What a server shows of the proxies, and the end of its log. */
+async function tellOf(server: Weir): Promise<string> {
+  const proxies = await server.proxies().catch((error: Error) => error.message);
+  return `${JSON.stringify(proxies)}\n${server.logs().slice(-3_000)}`;
 }
 
 async function allAnswer(proxies: ReplicaScene["proxies"], mark: string, of: readonly number[] = [...proxies.keys()]): Promise<void> {

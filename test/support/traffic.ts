@@ -1,4 +1,5 @@
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Answer {
   /** 0 when there was none. */
@@ -18,7 +19,10 @@ export interface Totals {
   readonly samples: readonly string[];
 }
 
-/** A steady stream of requests over connections that stay open, each client one request after the other. */
+/**
+ * A steady stream of requests over connections that stay open, each client one request after the other. It does not keep its process from ending: a test that
+ * fails need not stop it.
+ */
 export interface Traffic {
   totals(): Totals;
   /** Waits until `count` more requests have been answered. */
@@ -84,7 +88,7 @@ export function startTraffic({ port, clients = 4, pauseMs = 2, headers = {}, fil
       const answer = await get(port, headers, agent);
       note(answer);
       onAnswer(answer, performance.now() - started);
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await sleep(pauseMs, undefined, { ref: false });
     }
     agent.destroy();
   }
@@ -95,11 +99,14 @@ export function startTraffic({ port, clients = 4, pauseMs = 2, headers = {}, fil
     totals,
     async more(count) {
       const target = sent + count;
-      while (sent < target) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (sent < target) await sleep(5);
     },
     async stop() {
       running = false;
+      // Who waits for the last pause is not to end meanwhile.
+      const awake = setInterval(() => {}, 1_000);
       await done;
+      clearInterval(awake);
       return totals();
     },
   };
