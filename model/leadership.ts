@@ -2,11 +2,15 @@
 export interface Leadership {
   /** True while no other can decide. It ends by itself, so it is to be asked at every decision and before every write. */
   isLeading(): boolean;
-  /** Whether who decides is heard: this server itself, or another that showed lately that it does. */
-  isHeard(): boolean;
   /** Calls the listener when it began or ended, until the returned function is called. */
   onChange(listener: (isLeading: boolean) => void): () => void;
 }
 
+/** The same, with whether who decides is heard at all. */
+export interface HeardLeadership extends Leadership {
+  /** This server itself decides, or another showed lately that it does. */
+  isHeard(): boolean;
+}
+
 /** Of a server that has no others beside it. */
-export const alone: Leadership = { isLeading: () => true, isHeard: () => true, onChange: () => () => {} };
+export const alone: HeardLeadership = { isLeading: () => true, isHeard: () => true, onChange: () => () => {} };

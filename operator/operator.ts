@@ -2,7 +2,7 @@ import type { Requeue, WorkQueue } from "../base/work-queue.ts";
 import { noCrashJournal } from "../model/crash-journal.ts";
 import type { Digest } from "../model/digest.ts";
 import type { WasmFilter, WasmFilterStatus } from "../model/gen/wasmfilter.ts";
-import { alone, type Leadership } from "../model/leadership.ts";
+import { alone, type HeardLeadership } from "../model/leadership.ts";
 import { type Metrics, silentMetrics } from "../model/metrics.ts";
 import type { Failure } from "../model/result.ts";
 import type { FilterRecord } from "./filter/record.ts";
@@ -64,7 +64,7 @@ const RECONCILE_AT_ONCE = 64;
 class QueueingOperator implements Operator {
   private readonly options: OperatorOptions;
   private readonly metrics: Metrics;
-  private readonly leadership: Leadership;
+  private readonly leadership: HeardLeadership;
   /** The objects as the source showed them last. */
   private readonly objects = new Map<string, WasmFilter>();
   private readonly known: Records = createRecords();

@@ -1,7 +1,7 @@
 import type { Keyring } from "../base/keyring.ts";
 import type { CrashJournal } from "../model/crash-journal.ts";
 import type { Fleet } from "../model/delivery.ts";
-import type { Leadership } from "../model/leadership.ts";
+import type { HeardLeadership } from "../model/leadership.ts";
 import type { Log } from "../model/log.ts";
 import type { Metrics } from "../model/metrics.ts";
 import type { Peers } from "../model/replicas.ts";
@@ -18,7 +18,7 @@ export interface OperatorOptions extends Omit<ResolveDeps, "source" | "revisions
   readonly random: () => number;
   readonly metrics?: Metrics;
   /** Whether this server decides; default: it is alone. */
-  readonly leadership?: Leadership;
+  readonly leadership?: HeardLeadership;
   /** The other replicas; default: there are none. */
   readonly peers?: Peers | undefined;
   /** What earlier processes ended over; default: nothing. */

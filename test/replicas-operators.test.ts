@@ -182,6 +182,24 @@ for (const [what, reason, cause] of faults) {
   });
 }
 
+for (const { heals, whose } of [
+  { heals: (scene: Operators) => scene.calls.mend("r0"), whose: "it is heard again" },
+  { heals: (scene: Operators) => scene.lead(1), whose: "another decides" },
+])
+  test(`proxies that waited for who decides, since it was not heard, go on as soon as ${whose}`, async (t) => {
+    const scene = await startScene();
+    t.after(scene.stop);
+    scene.calls.cut("r0");
+    await scene.run(6_000);
+    scene.source.apply("f", specOf(image("2"), { rollout: { steps: [{ percent: 100 }] } }));
+    await scene.run(12_000);
+    const all = () => [runs(scene, 0), runs(scene, 1), runs(scene, 2)];
+    assert.deepEqual(all(), [2, 1, 1]);
+    heals(scene);
+    await scene.run(2_000);
+    assert.deepEqual(all(), [2, 2, 2]);
+  });
+
 test("a deletion of a surplus revision that arrives late, from a leader of before, takes nothing that is in use", async (t) => {
   const scene = await startScene({ revisionHistoryLimit: 1 });
   t.after(scene.stop);

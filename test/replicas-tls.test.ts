@@ -94,10 +94,24 @@ test("replicas tell each other over TLS who their clients are", { timeout: 20_00
 test("replicas reach each other over TLS and tell what is to be taken back", { timeout: 20_000 }, async () => {
   const a = await startReplica("a", []);
   const heard = Promise.withResolvers<Withdrawal>();
-  a.replicas.peers.join({ withdrawals: () => [], withdrawn: heard.resolve, overridden() {}, told() {}, text: () => undefined });
+  a.replicas.peers.join({
+    withdrawals: () => [],
+    withdrawn: heard.resolve,
+    overridden() {},
+    leaderHeard() {},
+    told() {},
+    text: () => undefined,
+  });
   const withdrawal: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "no" };
   const b = await startReplica("b", [a.port]);
-  b.replicas.peers.join({ withdrawals: () => [withdrawal], withdrawn() {}, overridden() {}, told() {}, text: () => undefined });
+  b.replicas.peers.join({
+    withdrawals: () => [withdrawal],
+    withdrawn() {},
+    overridden() {},
+    leaderHeard() {},
+    told() {},
+    text: () => undefined,
+  });
   assert.deepEqual(await heard.promise, withdrawal);
   while (!b.replicas.peers.leadership.isHeard()) await new Promise(setImmediate);
   await Promise.all([a.replicas.stop(), b.replicas.stop()]);
@@ -110,6 +124,7 @@ test("a replica has modules and texts of its peers", { timeout: 20_000 }, async 
     withdrawals: () => [],
     withdrawn() {},
     overridden() {},
+    leaderHeard() {},
     told() {},
     text: (_filter, hash) => (hash === "h" ? text : undefined),
   });

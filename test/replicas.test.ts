@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { WasmFilter } from "../model/gen/wasmfilter.ts";
 import { kubectl } from "./support/cluster.ts";
 import { eventually } from "./support/process.ts";
@@ -107,6 +108,24 @@ test("a follower that restarts serves what is recorded, and its proxy is counted
   digests.three = await scene.release("three");
   await scene.allAnswer("three");
   await everywhere(digests.three);
+});
+
+test("a follower that stands still while a revision goes out gives it to its proxies as soon as it goes on", TIMEOUT, async (t) => {
+  for (const mark of ["six", "seven"]) {
+    const pid = scene.servers[await follower()]?.pid() ?? 0;
+    process.kill(pid, "SIGSTOP");
+    try {
+      digests[mark] = await scene.release(mark);
+      // Longer than a leader may be silent and be heard, shorter than the others wait for a replica.
+      await sleep(5_500);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    const from = performance.now();
+    await scene.allAnswer(mark);
+    t.diagnostic(`every proxy has it ${(performance.now() - from).toFixed(0)} ms after it went on`);
+    await everywhere(digests[mark]);
+  }
 });
 
 test("a leader that is stopped lets the lease go, and another decides at once", TIMEOUT, async (t) => {

@@ -1,12 +1,12 @@
 import { Gauge, type Registry } from "prom-client";
 import type { ReplicaPeers } from "../../cluster/index.ts";
-import type { Leadership } from "../../model/leadership.ts";
+import type { HeardLeadership } from "../../model/leadership.ts";
 import type { Source } from "../../operator/index.ts";
 
 export interface ServerFacts {
   readonly version: string;
   readonly source: Pick<Source, "isFollowed">;
-  readonly leadership: Pick<Leadership, "isLeading" | "isHeard">;
+  readonly leadership: Pick<HeardLeadership, "isLeading" | "isHeard">;
   /** Absent: it is alone. */
   readonly peers?: Pick<ReplicaPeers, "counts"> | undefined;
 }

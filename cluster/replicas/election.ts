@@ -70,9 +70,14 @@ export class Election {
     this.held = sent;
   }
 
-  /** The API server refused what `next` asked for: somebody wrote the lease since, maybe this process itself by what was not answered. */
+  /** The API server refused what `next` asked for, since somebody wrote the lease meanwhile; or gave no answer, and may have done it. */
   refused(): void {
     this.isStale = true;
+  }
+
+  /** True when it is not known how the lease is: what `next` asked for was not taken, or may have been. */
+  get isUnsure(): boolean {
+    return this.isStale;
   }
 
   /** This process never leads again, whatever is answered to what it asked for. */
@@ -101,12 +106,6 @@ export class Election {
     // A machine that slept has a steady clock that stood still; one whose time was set has a wrong time of day. Whichever says more counts.
     const passed = Math.max(now.steady - held.steady, now.wall - held.wall);
     return Math.max(0, this.times.decideMs - passed);
-  }
-
-  /** True while who holds the lease was seen to renew it lately. */
-  isHeard({ steady }: Moment): boolean {
-    const { seen } = this;
-    return seen?.lease !== undefined && seen.lease.holder !== "" && steady - seen.since < this.times.decideMs / 2;
   }
 
   /** Who holds the lease, as it was seen last; empty: nobody, or it is not known. */

@@ -10,11 +10,11 @@ function createScene(names: readonly string[]) {
   const server = createLeaseServer();
   const changes: string[] = [];
   const replicas = names.map((id) => {
-    const { api, cut } = server.client();
+    const { api, cut, lose } = server.client();
     const common = { clock, steady: clock.now, random: () => 0.5, log: silentLog };
     const lease = createLease({ api, namespace: "weir-system", name: "weir", id, ...common });
     lease.onChange((isLeading) => void changes.push(`${id} ${isLeading ? "begins" : "ends"}`));
-    return { id, lease, cut };
+    return { id, lease, cut, lose };
   });
   const leading = () => replicas.filter(({ lease }) => lease.isLeading()).map(({ id }) => id);
   return { clock, server, changes, replicas, leading };
@@ -43,6 +43,19 @@ test("one replica decides, and another when it lets the lease go", async () => {
   assert.deepEqual(server.events, ["LeaderElection: a became leader", "LeaderElection: b became leader"]);
   assert.equal(server.spec()?.leaseTransitions, 1);
   await b.lease.release();
+});
+
+test("the lease is let go though the answer to its last renewal, or to letting it go, was lost", async () => {
+  for (const untilMs of [1_100, 0]) {
+    const { clock, server, replicas } = createScene(["a"]);
+    const [a] = replicas as [Replica];
+    a.lease.start();
+    await clock.advance(3_000);
+    a.lose();
+    await clock.advance(untilMs);
+    await a.lease.release();
+    assert.equal(server.spec()?.holderIdentity, "", `released after ${untilMs} ms`);
+  }
 });
 
 test("a leader that is cut off stops before another begins, and is a candidate when it is back", async () => {

@@ -42,8 +42,12 @@ const TURN_MS = 1_000;
 const JITTER = 0.2;
 /** An answer that comes later says little of what is now. */
 const ANSWER_MS = 5_000;
+/** How long the lease is tried to be let go, and how often it is read or written for that: what is not let go keeps all from deciding until it ends. */
+const [RELEASE_MS, RELEASE_TRIES] = [10_000, 5];
 /** No Weir holds a lease for longer. */
 const LONGEST_LEASE_MS = 300_000;
+
+type LeaseWrite = Extract<ElectionStep, { readonly replaces: LeaseRecord }>;
 
 export function createLease(options: LeaseOptions): Lease {
   return new ElectedLease(options);
@@ -75,10 +79,6 @@ class ElectedLease implements Lease {
     return this.election.isLeading(this.now());
   }
 
-  isHeard(): boolean {
-    return this.isLeading() || this.election.isHeard(this.now());
-  }
-
   onChange(listener: (isLeading: boolean) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
@@ -100,12 +100,24 @@ class ElectedLease implements Lease {
     this.isStopped = true;
     this.cancelTurn();
     await this.turn;
-    const held = this.election.next(this.now());
     this.election.resign();
     this.review();
-    if (held.kind !== "renew") return;
-    const written = await this.write(held.replaces.version, held.transitions, { holder: "", seconds: 1 });
+    const until = this.options.steady() + RELEASE_MS;
+    for (let tries = 0; tries < RELEASE_TRIES && this.options.steady() < until; tries++) {
+      const step = this.election.next(this.now());
+      if (step.kind === "renew") {
+        if (await this.letGo(step)) return;
+      } else if (this.election.isUnsure) await this.take(step);
+      else return;
+    }
+  }
+
+  /** False when the lease may still be held. */
+  private async letGo({ replaces, transitions }: LeaseWrite): Promise<boolean> {
+    const written = await this.write(replaces.version, transitions, { holder: "", seconds: 1 });
     if (written.ok) this.options.log.info("the lease is let go; another replica may decide", { lease: this.id });
+    else this.election.refused();
+    return written.ok;
   }
 
   private get id(): string {
@@ -144,7 +156,7 @@ class ElectedLease implements Lease {
     if (written.ok) {
       this.uid = uidOf(written.value);
       this.election.took(recordOf(written.value), sent, this.now());
-    } else if (written.error.status !== 0) this.election.refused();
+    } else this.election.refused();
   }
 
   /** `version`: what it replaces; `undefined`: it is made. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../model/clock.ts";
 import type { Fleet, FleetView } from "../../model/delivery.ts";
 import type { Vouched, Vouching } from "../../model/identity.ts";
-import type { Leadership } from "../../model/leadership.ts";
+import type { HeardLeadership, Leadership } from "../../model/leadership.ts";
 import type { Log } from "../../model/log.ts";
 import type { StoreSource } from "../../model/module.ts";
 import type { Member, Peers, Told, Withdrawal } from "../../model/replicas.ts";
@@ -45,7 +45,7 @@ export interface ReplicaPeers extends Peers {
   /** The proxies of all replicas; their counters while this server decides, else those of its own. */
   readonly fleet: Fleet;
   /** Who decides, and whether this server hears of it. */
-  readonly leadership: Leadership;
+  readonly leadership: HeardLeadership;
   /** What peers call. */
   readonly service: Service;
   readonly contentService: ContentService;
@@ -73,7 +73,7 @@ export function createPeers(options: PeersOptions): ReplicaPeers {
 
 class JoinedPeers implements ReplicaPeers {
   readonly fleet: JoinedFleet;
-  readonly leadership: Leadership;
+  readonly leadership: HeardLeadership;
   readonly service: Service;
   readonly contentService: ContentService;
   readonly modules: StoreSource;
@@ -115,9 +115,8 @@ class JoinedPeers implements ReplicaPeers {
       withdrawals: () => this.member?.withdrawals() ?? [],
       vouched: () => encodeVouched(vouching?.all() ?? { tokens: [], pods: [] }),
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
-      led: () => {
-        for (const key of [...this.withheldHere.keys()]) this.overridden(key, []);
-      },
+      led: () => this.freeOwn(),
+      heard: () => this.member?.leaderHeard(),
     });
     const text = (filter: string, hash: string) => this.member?.text(filter, hash);
     this.contentService = createContentService({ uri, contents: { modules, text }, clock });
@@ -228,7 +227,15 @@ class JoinedPeers implements ReplicaPeers {
     // Whoever reports counters to this server begins, or stops.
     this.service.beat();
     this.withheldThere.clear();
-    if (!isLeading) for (const replica of this.earlier) this.reported.lost(this.options.clock.now(), replica);
+    if (isLeading) {
+      this.freeOwn();
+      this.member?.leaderHeard();
+    } else for (const replica of this.earlier) this.reported.lost(this.options.clock.now(), replica);
+  }
+
+  /** What who decided before said of this server's proxies may be over. */
+  private freeOwn(): void {
+    for (const key of [...this.withheldHere.keys()]) this.overridden(key, []);
   }
 
   private said(replica: string, said: Said, offsetMs: number): void {

@@ -4,8 +4,8 @@ import { failureOf } from "./kube.ts";
 
 /** An API server in memory that holds one Lease, and replaces it as a real one does: only in the state that the writer saw. */
 export interface LeaseServer {
-  /** Reaches the server until `cut`, which answers as where it cannot be reached. */
-  client(): { readonly api: KubeApi; cut(isCut: boolean): void };
+  /** Reaches the server until `cut`, which answers as where it cannot be reached; `lose`: what is asked for next is done, and its answer is lost. */
+  client(): { readonly api: KubeApi; cut(isCut: boolean): void; lose(): void };
   /** The Lease's spec. */
   spec(): Fields | undefined;
   /** What the Events say that were written. */
@@ -36,16 +36,24 @@ export function createLeaseServer(): LeaseServer {
   }
   return {
     client() {
-      let isCut = false;
+      let [isCut, isLost] = [false, false];
       const api: KubeApi = {
         server: "https://api.example",
-        request: async (request) => (isCut ? refuse(0) : serve(request)),
+        async request(request) {
+          const answer = isCut ? refuse(0) : serve(request);
+          if (!isLost) return answer;
+          isLost = false;
+          return refuse(0);
+        },
         watch: () => Promise.reject(new Error("nothing is watched")),
       };
       return {
         api,
         cut(cut) {
           isCut = cut;
+        },
+        lose() {
+          isLost = true;
         },
       };
     },

@@ -91,7 +91,6 @@ export function createScene(names: readonly string[], other?: string) {
     const vouching = createVouching();
     const leadership: Leadership = {
       isLeading: () => leading === id,
-      isHeard: () => leading === id,
       onChange(listener) {
         listeners.set(id, listener);
         return () => void listeners.delete(id);
@@ -120,15 +119,17 @@ export function createScene(names: readonly string[], other?: string) {
     const withdrawals: Withdrawal[] = [];
     const overridden: string[] = [];
     const told: string[] = [];
+    const heard = { times: 0 };
     peers.join({
       withdrawals: () => withdrawals,
       withdrawn: (one) => void withdrawals.push(one),
       overridden: (key) => void overridden.push(key),
+      leaderHeard: () => void heard.times++,
       told: ({ filter, type, reason, message }) => void told.push(`${filter} ${type} ${reason} ${message}`),
       text: () => undefined,
     });
     calls.listen(id, peers);
-    return { id, own, vouching, peers, withdrawals, overridden, told };
+    return { id, own, vouching, peers, withdrawals, overridden, told, heard };
   });
   const start = () => {
     for (const { peers } of replicas) peers.start();

@@ -1,5 +1,5 @@
 import type { WasmFilterStatus } from "../../model/gen/wasmfilter.ts";
-import type { Leadership } from "../../model/leadership.ts";
+import type { HeardLeadership } from "../../model/leadership.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { WaveHealth } from "../fleet/health.ts";
 import { COMPARED } from "../rollout/health.ts";
@@ -16,7 +16,7 @@ export interface FollowDeps {
   readonly pace: Pace;
   /** What is heard of this server's own proxies. */
   readonly health: (record: FilterRecord, restMs: number) => WaveHealth;
-  readonly leadership: Pick<Leadership, "isHeard">;
+  readonly leadership: Pick<HeardLeadership, "isHeard">;
   readonly tasks: Pick<Tasks, "recall" | "acquire" | "acquireDueAt">;
   /** Proxies may be answered as far as this filter goes. */
   readonly passed: (record: FilterRecord) => void;

@@ -1,5 +1,5 @@
 import { bytesOf } from "../../model/plugin-configuration.ts";
-import type { Peers } from "../../model/replicas.ts";
+import type { Member, Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import { faultOfRejection } from "../filter/rejection.ts";
@@ -10,12 +10,12 @@ import { outgoingHash } from "../rollout/dark.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
 import { takesBack } from "../rollout/watch.ts";
 import type { ServedFilter } from "../serve/place.ts";
-import { createWithdrawals, withdrawn } from "../serve/withdrawals.ts";
+import { createWithdrawals, type Withdrawals, withdrawn } from "../serve/withdrawals.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Events } from "./events.ts";
 
 export interface WithdrawingDeps {
-  readonly records: Pick<Records, "get">;
+  readonly records: Pick<Records, "get" | "all">;
   readonly index: Pick<FleetIndex, "proxiesOf" | "filtersOf">;
   /** The other replicas; `undefined`: there are none, and a step back waits for its record. */
   readonly peers: Peers | undefined;
@@ -47,7 +47,8 @@ export interface Withdrawing {
   overrule(proxyKeys: Iterable<string>): void;
 }
 
-export function createWithdrawing({ records, index, peers, events, assign, add }: WithdrawingDeps): Withdrawing {
+export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
+  const { records, index, peers, events, assign } = deps;
   const withdrawals = createWithdrawals();
 
   /** False where it was withdrawn already. */
@@ -70,22 +71,7 @@ export function createWithdrawing({ records, index, peers, events, assign, add }
   return {
     start() {
       if (peers === undefined) return () => {};
-      return peers.join({
-        withdrawals: () => withdrawals.all(),
-        withdrawn(withdrawal) {
-          const record = records.get(withdrawal.filter);
-          if (record?.uid !== withdrawal.uid || !withdrawals.add(withdrawal, record.rollout)) return;
-          peers.withdraw(withdrawal);
-          assign(index.proxiesOf(record.id));
-          add(record.id);
-        },
-        overridden: (proxyKey) => assign([proxyKey]),
-        told({ filter, ...event }) {
-          const record = records.get(filter);
-          if (record !== undefined) events.hear(record, event);
-        },
-        text: (filter, hash) => textOf(records.get(filter), hash),
-      });
+      return peers.join(memberOf(deps, peers, withdrawals));
     },
     withdraw,
     judge(record) {
@@ -120,6 +106,29 @@ export function createWithdrawing({ records, index, peers, events, assign, add }
         peers.withhold(key, new Set(hashes.filter((hash) => hash !== undefined)));
       }
     },
+  };
+}
+
+/** What this server's operator does for the other replicas. */
+function memberOf({ records, index, events, assign, add }: WithdrawingDeps, peers: Peers, withdrawals: Withdrawals): Member {
+  return {
+    withdrawals: () => withdrawals.all(),
+    withdrawn(withdrawal) {
+      const record = records.get(withdrawal.filter);
+      if (record?.uid !== withdrawal.uid || !withdrawals.add(withdrawal, record.rollout)) return;
+      peers.withdraw(withdrawal);
+      assign(index.proxiesOf(record.id));
+      add(record.id);
+    },
+    overridden: (proxyKey) => assign([proxyKey]),
+    leaderHeard() {
+      for (const { id, rollout } of records.all()) if (rollout.phase === "Progressing") assign(index.proxiesOf(id));
+    },
+    told({ filter, ...event }) {
+      const record = records.get(filter);
+      if (record !== undefined) events.hear(record, event);
+    },
+    text: (filter, hash) => textOf(records.get(filter), hash),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { FleetView } from "../../model/delivery.ts";
-import type { Leadership } from "../../model/leadership.ts";
+import type { HeardLeadership } from "../../model/leadership.ts";
 import type { Peers } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Overrides } from "./place.ts";
@@ -11,7 +11,7 @@ export interface OverridesDeps {
   readonly withheld: (proxyKey: string) => ReadonlySet<string> | undefined;
   /** What who decides says of them; `undefined`: this server is alone. */
   readonly peers: Pick<Peers, "withheld"> | undefined;
-  readonly leadership: Pick<Leadership, "isHeard">;
+  readonly leadership: Pick<HeardLeadership, "isHeard">;
 }
 
 /** What proxies must wait for, as this server knows it. */

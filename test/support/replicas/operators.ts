@@ -94,7 +94,6 @@ function leadershipOf(world: World, id: string): Leadership {
   world.roles.set(id, listeners);
   return {
     isLeading: () => world.leading === id,
-    isHeard: () => world.leading === id,
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
