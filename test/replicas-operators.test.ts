@@ -182,6 +182,26 @@ for (const [what, reason, cause] of faults) {
   });
 }
 
+test("what was taken back for a fault goes on everywhere once the policy takes nothing back", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  const all = () => [0, 1, 2].map((index) => runs(scene, index));
+  const steps = [{ percent: 100, pause: true }];
+  scene.source.apply("f", specOf(image("2"), { rollout: { steps } }));
+  await scene.run(5_000);
+  scene.lead();
+  await scene.run(7_000);
+  scene.replica(2).fleet.hang("web-2", true);
+  await scene.run(3_000);
+  assert.deepEqual(all(), [1, 1, 1]);
+  scene.replica(2).fleet.hang("web-2", false);
+  scene.source.apply("f", specOf(image("2"), { rollout: { steps, autoRollback: false } }));
+  await scene.run(1_000);
+  scene.lead(0);
+  await scene.run(12_000);
+  assert.deepEqual([all(), scene.status()?.rollout?.state], [[2, 2, 2], "Paused"]);
+});
+
 for (const { heals, whose } of [
   { heals: (scene: Operators) => scene.calls.mend("r0"), whose: "it is heard again" },
   { heals: (scene: Operators) => scene.lead(1), whose: "another decides" },

@@ -5,7 +5,7 @@ import type { Records } from "../filter/records.ts";
 import { faultOfRejection } from "../filter/rejection.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import type { FleetIndex } from "../fleet/index.ts";
-import type { Fault, Setback } from "../rollout/advance.ts";
+import { ABORTED, type Fault, type Setback } from "../rollout/advance.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
 import { takesBack } from "../rollout/watch.ts";
@@ -63,7 +63,7 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
   }
 
   function found(record: FilterRecord, fault: Fault): void {
-    const isNews = takesBack(record.rollout, record.filter?.rollout ?? NO_POLICY, fault) && withdraw(record, fault);
+    const isNews = takesTargetBack(record, fault) && withdraw(record, fault);
     // Who decides tells of it when it is recorded, which may be long after.
     if (isNews) events.emit(record, withdrawnEvent(record.rollout.target, fault), revisionOf(record, record.rollout.target));
   }
@@ -84,15 +84,15 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
       }
     },
     found,
-    faultOf({ uid, rollout, filter }) {
-      const fault = withdrawals.of(uid, rollout) as Fault | undefined;
-      if (fault === undefined || takesBack(rollout, filter?.rollout ?? NO_POLICY, fault)) return fault;
-      // The policy is another by now.
-      withdrawals.forget(uid);
-      return undefined;
+    faultOf(record) {
+      const fault = withdrawals.of(record.uid, record.rollout) as Fault | undefined;
+      return fault !== undefined && takesTargetBack(record, fault) ? fault : undefined;
     },
     served(record) {
-      if (withdrawals.of(record.uid, record.rollout) === undefined) return record;
+      const withdrawal = withdrawals.of(record.uid, record.rollout);
+      // Where nobody aborted it by hand, the policy that is in force by now says whether it counts.
+      const counts = withdrawal?.reason === ABORTED || (withdrawal !== undefined && takesTargetBack(record, withdrawal as Fault));
+      if (!counts) return record;
       const { id, key, revisions, deliverable, isHeld, slot, demand } = record;
       return { id, key, revisions, deliverable, isHeld, slot, demand, rollout: withdrawn(record.rollout) };
     },
@@ -107,6 +107,10 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
       }
     },
   };
+}
+
+function takesTargetBack({ rollout, filter }: FilterRecord, fault: Fault): boolean {
+  return takesBack(rollout, filter?.rollout ?? NO_POLICY, fault);
 }
 
 /** What this server's operator does for the other replicas. */

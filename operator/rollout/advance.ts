@@ -43,6 +43,9 @@ export interface Observation {
 /** Why a target is taken back: a fault, or what the operator or a person decided. */
 export type Setback = Pick<Withdrawal, "reason" | "message">;
 
+/** The reason of a setback that a person decided, whatever the policy says. */
+export const ABORTED = "Aborted";
+
 export interface Advance {
   readonly state: RolloutState;
   /** Set when the target that was going out is taken back. */
@@ -215,7 +218,7 @@ export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSi
 }
 
 function setbackOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): Setback | undefined {
-  if (seen.abort === state.target && !isFirst(state)) return { reason: "Aborted", message: "aborted by hand" };
+  if (seen.abort === state.target && !isFirst(state)) return { reason: ABORTED, message: "aborted by hand" };
   if (seen.fault !== undefined && takesBack(state, policy, seen.fault)) return seen.fault;
   if (
     policy.autoRollback &&
