@@ -90,6 +90,20 @@ describe("the ledger of a name", () => {
     ledger.claimed("other");
     assert.equal(running(ledger), undefined);
   });
+
+  test("a proxy that comes back with one version runs that, and what it acknowledged only where that is the same or it has several", () => {
+    for (const [version, left] of [
+      ["1", "1"],
+      ["", "1"],
+      ["other", undefined],
+    ] as const) {
+      const ledger = open();
+      ledger.desire(offer("1"));
+      ledger.acked("1", 10);
+      ledger.resumed(version);
+      assert.deepEqual([running(ledger)?.version, ledger.unread], [left, left === undefined ? version : undefined]);
+    }
+  });
 });
 
 describe("the ledger of a name, whatever comes", () => {

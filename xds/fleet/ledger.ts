@@ -140,8 +140,10 @@ export class Ledger {
 
   /** The same, from a proxy that does not say what it holds under this name. `version`: what it has under one of its names; empty: it has several. */
   resumed(version: string): void {
-    this.loseAnswer(this.acknowledged?.version);
+    this.loseAnswer(version === "" ? this.acknowledged?.version : version);
     this.claim = version;
+    // It was elsewhere meanwhile, and has what it was given there.
+    if (version !== "" && version !== this.acknowledged?.version) this.acknowledged = undefined;
   }
 
   /** The proxy is another program than the one that rejected: everything may be tried again. */
