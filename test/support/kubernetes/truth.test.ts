@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { countRuns, type Round, runs, Truth } from "./truth.ts";
 
 const CLAIM = runs("w", "p", "one");
-const LIE = { claim: "w: p runs one", answers: ["two"] };
+const LIE = { claim: "w: p runs one", answers: ["two"], led: [""] };
 
 /** Of a machine that is idle: claims are there after 10 ms, answers 10 ms later. */
 const round = (at: number, answer: string, more: Partial<Round> = {}): Round => ({
@@ -49,6 +49,8 @@ describe("sampled truth", () => {
     );
     const before = round(0, "one", { claimedAt: 2_000, answeredAt: 2_010 });
     const from = [2_200, 2_500, 2_800, 3_100, 3_400].map((at) => round(at, "two"));
+    const [lie] = judged(...[0, 400, 800, 1_200].map((at) => round(at, "two", { leaders: at < 800 ? ["a"] : [] }))).lies();
+    assert.deepEqual(lie?.led, ["a", ""]);
     assert.equal(judged(before, ...from).lies().length, 1, "a look that was over before it differed says nothing of it");
   });
 
@@ -58,7 +60,7 @@ describe("sampled truth", () => {
     const silent = (at: number) => round(at, "", { answers: new Map() });
     assert.deepEqual(judged(...[0, 400, 800, 1_200, 1_600].map(silent)).lies(), []);
     assert.deepEqual(judged(round(0, "two"), silent(400), silent(800), silent(1_200)).lies(), [
-      { claim: LIE.claim, answers: [], ms: 1_180, lookMs: 10 },
+      { claim: LIE.claim, answers: [], ms: 1_180, lookMs: 10, led: [""] },
     ]);
   });
 

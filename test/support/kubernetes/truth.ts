@@ -28,12 +28,15 @@ export interface Lie {
   readonly ms: number;
   /** The slowest look meanwhile. */
   readonly lookMs: number;
+  /** Who said meanwhile that it decides, one after the other; "": nobody. */
+  readonly led: readonly string[];
 }
 
 /** Of a claim that differs: since when it is known to, and the slowest look from then on. */
 interface Differing {
   readonly from: number;
   readonly lookMs: number;
+  readonly led: readonly string[];
 }
 
 /** So many times the slowest look meanwhile is added to what a claim may be behind. */
@@ -102,11 +105,12 @@ export class Truth {
       const from = known?.from ?? last.answeredAt;
       // Where the machine is so busy that a look takes long, what Weir reads and writes meanwhile takes long too: all the while, not at the last look alone.
       const slowest = Math.max(known?.lookMs ?? lookMs(last), lookMs(round));
-      differs.set(id, { from, lookMs: slowest });
+      const led = [...(known?.led ?? []), round.leaders.join(" and ")].filter((each, index, all) => each !== all[index - 1]);
+      differs.set(id, { from, lookMs: slowest, led });
       const ms = round.askedAt - from;
       this.longestMs = Math.max(this.longestMs, ms);
       if (ms < this.mostMs + SLACK * slowest) continue;
-      this.found.set(id, { claim: id, answers: [...new Set(last.answers.values())], ms, lookMs: slowest });
+      this.found.set(id, { claim: id, answers: [...new Set(last.answers.values())], ms, lookMs: slowest, led });
     }
     return differs;
   }
