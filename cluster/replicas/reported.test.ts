@@ -52,3 +52,24 @@ test("a replica that lost the proxy meanwhile, or is lost, does not have it", ()
     assert.deepEqual(isAt(moved.fleet), ["b", false]);
   }
 });
+
+test("a hang that is known from before is over with the first counters, and whoever goes by it is told", async () => {
+  const fleet = createReportedFleet(() => true);
+  const changes: string[] = [];
+  fleet.onChange((keys) => void changes.push(...keys));
+  const told = () => new Promise(setImmediate);
+  const says = (hungSince: number | undefined) =>
+    fleet.take("b", { proxies: [{ ...proxy(true, 1), hungSince }], gone: [], health: new Map() }, 10);
+  says(5);
+  says(undefined);
+  assert.equal(fleet.proxy(KEY)?.hungSince, 5);
+  await told();
+  changes.length = 0;
+  const counters = { at: 11, requests: 1, errors5xx: 0, latencySumMs: 1, latencyCount: 1, vmFailures: new Map() };
+  fleet.take("b", { proxies: [], gone: [], health: new Map([[KEY, counters]]) }, 11);
+  await told();
+  assert.deepEqual([fleet.proxy(KEY)?.hungSince, changes], [undefined, [KEY]]);
+  says(12);
+  fleet.take("b", { proxies: [], gone: [], health: new Map([[KEY, { ...counters, at: 13 }]]) }, 13);
+  assert.equal(fleet.proxy(KEY)?.hungSince, 12, "what it says itself ends when it says so");
+});

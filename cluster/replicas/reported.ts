@@ -29,6 +29,8 @@ interface Word {
 
 interface Known extends Word {
   readonly health: ProxyHealth | undefined;
+  /** Its hang is known from where it was before, and is over with the first counters that it reports where it is. */
+  readonly carriesHang: boolean;
   /** Who says that it has the proxy too, by whose times it came there earlier. It says so once: its word counts as soon as this one's does not. */
   readonly other?: Word | undefined;
 }
@@ -60,7 +62,7 @@ class Reports implements ReportedFleet {
     }
     for (const [key, one] of health) {
       const known = this.known.get(key);
-      if (known?.replica === replica) this.known.set(key, { ...known, health: one });
+      if (known?.replica === replica) this.heard(known, one);
     }
   }
 
@@ -81,7 +83,9 @@ class Reports implements ReportedFleet {
 
   amend(node: ProxyNode): void {
     const known = this.known.get(node.key);
-    if (known !== undefined) this.known.set(node.key, { ...known, node });
+    if (known === undefined) return;
+    const carriesHang = node.hungSince !== undefined && (known.carriesHang || known.node.hungSince === undefined);
+    this.known.set(node.key, { ...known, node, carriesHang });
   }
 
   drop(key: string): void {
@@ -121,9 +125,17 @@ class Reports implements ReportedFleet {
     const health = isElsewhere ? undefined : known?.health;
     const seen = known === undefined ? node : asOneServerSees(node, known.node, health !== undefined || !this.hearsCounters());
     const other = known?.other?.replica === replica ? undefined : known?.other;
-    this.known.set(key, { replica, node: seen, health, other });
+    const carriesHang = seen.hungSince !== undefined && node.hungSince === undefined;
+    this.known.set(key, { replica, node: seen, health, other, carriesHang });
     this.changes.note(key);
     this.prefer(key);
+  }
+
+  private heard(known: Known, health: ProxyHealth): void {
+    const { key } = known.node;
+    if (!known.carriesHang) return void this.known.set(key, { ...known, health });
+    this.known.set(key, { ...known, health, node: { ...known.node, hungSince: undefined }, carriesHang: false });
+    this.changes.note(key);
   }
 
   /** `isUnheard`: with its replica. */
