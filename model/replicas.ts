@@ -51,7 +51,7 @@ export interface Member {
   told(event: Told): void;
   /** What this proxy of this server's own must wait for has changed. */
   overridden(proxyKey: string): void;
-  /** Who decides is heard, after a time in which nobody was: no proxy waits for that any longer. */
+  /** Who decides is heard, after somebody asked and nobody was: no proxy waits for that any longer. */
   leaderHeard(): void;
   /** The text from a Secret that the revision with this keyed hash was made with, if it is in memory. */
   text(filter: string, hash: string): Buffer | undefined;

@@ -53,9 +53,32 @@ test("the lease is let go though the answer to its last renewal, or to letting i
     await clock.advance(3_000);
     a.lose();
     await clock.advance(untilMs);
-    await a.lease.release();
+    const released = Promise.all([a.lease.release(), a.lease.release()]);
+    await clock.advance(1_000);
+    await released;
     assert.equal(server.spec()?.holderIdentity, "", `released after ${untilMs} ms`);
   }
+});
+
+test("letting the lease go is tried for ten seconds, and then given up", async () => {
+  const { clock, server, replicas } = createScene(["a", "b"]);
+  const [a, b] = replicas as [Replica, Replica];
+  a.lease.start();
+  await clock.advance(3_000);
+  a.cut(true);
+  const released = a.lease.release();
+  await clock.advance(5_000);
+  a.cut(false);
+  await clock.advance(1_000);
+  await released;
+  assert.equal(server.spec()?.holderIdentity, "");
+  b.lease.start();
+  await clock.advance(3_000);
+  b.cut(true);
+  const given = b.lease.release();
+  await clock.advance(11_000);
+  await given;
+  assert.equal(server.spec()?.holderIdentity, "b");
 });
 
 test("a leader that is cut off stops before another begins, and is a candidate when it is back", async () => {

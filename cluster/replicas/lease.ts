@@ -42,8 +42,8 @@ const TURN_MS = 1_000;
 const JITTER = 0.2;
 /** An answer that comes later says little of what is now. */
 const ANSWER_MS = 5_000;
-/** How long the lease is tried to be let go, and how often it is read or written for that: what is not let go keeps all from deciding until it ends. */
-const [RELEASE_MS, RELEASE_TRIES] = [10_000, 5];
+/** How long the lease is tried to be let go, and the pause between two tries: what is not let go keeps all from deciding until it ends. */
+const [RELEASE_MS, AGAIN_MS] = [10_000, 200];
 /** No Weir holds a lease for longer. */
 const LONGEST_LEASE_MS = 300_000;
 
@@ -68,6 +68,9 @@ class ElectedLease implements Lease {
   /** Of the Lease. */
   private uid: string | undefined;
   private trouble: string | undefined;
+  private released: Promise<void> | undefined;
+  /** Nothing is asked for longer than until then, by the steady clock. */
+  private until = Number.POSITIVE_INFINITY;
 
   constructor(options: LeaseOptions) {
     this.options = options;
@@ -96,19 +99,28 @@ class ElectedLease implements Lease {
     this.goOn(0);
   }
 
-  async release(): Promise<void> {
+  release(): Promise<void> {
+    this.released ??= this.end();
+    return this.released;
+  }
+
+  private async end(): Promise<void> {
+    const { clock, steady } = this.options;
+    this.until = steady() + RELEASE_MS;
     this.isStopped = true;
     this.cancelTurn();
-    await this.turn;
     this.election.resign();
     this.review();
-    const until = this.options.steady() + RELEASE_MS;
-    for (let tries = 0; tries < RELEASE_TRIES && this.options.steady() < until; tries++) {
+    await this.turn;
+    while (steady() < this.until) {
       const step = this.election.next(this.now());
       if (step.kind === "renew") {
         if (await this.letGo(step)) return;
       } else if (this.election.isUnsure) await this.take(step);
       else return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      clock.after(AGAIN_MS, resolve);
+      await promise;
     }
   }
 
@@ -179,7 +191,11 @@ class ElectedLease implements Lease {
   }
 
   private request(request: Parameters<KubeApi["request"]>[0]): Promise<Result<Fields, ApiFailure>> {
-    return this.options.api.request({ ...request, signal: AbortSignal.timeout(ANSWER_MS) });
+    return this.options.api.request({ ...request, signal: AbortSignal.timeout(this.answerMs) });
+  }
+
+  private get answerMs(): number {
+    return Math.max(1, Math.min(ANSWER_MS, this.until - this.options.steady()));
   }
 
   private get leaseMs(): number {

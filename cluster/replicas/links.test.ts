@@ -36,7 +36,6 @@ test("what a call cannot take goes on when it can: nobody asks again", () => {
     vouched: () => [][Symbol.iterator](),
     overridden() {},
     led() {},
-    heard() {},
   });
   links.reach(new Set(["b"]));
   handler?.message(ToCaller.encode({ said: { $case: "hello", hello: { replica: "b", now: 0, keepsReports: true } } }).finish());

@@ -27,8 +27,6 @@ export interface LinksDeps {
   readonly overridden: (proxyKey: string, hashes: readonly string[]) => void;
   /** A peer begins to say what proxies must wait for: what was said before may be over. */
   readonly led: () => void;
-  /** A peer says that it decides, after a time in which none did. */
-  readonly heard: () => void;
 }
 
 /** How many other replicas answer, and how many addresses do not. */
@@ -232,13 +230,11 @@ class CallingLinks implements Links {
 
   private heard(address: string, link: Link, bytes: Uint8Array): void {
     const said = decoded(ToCaller, bytes)?.said;
-    const heardBefore = this.hearsLeader();
     link.heardAt = this.deps.steady();
     link.silentTicks = 0;
     if (said?.$case === "hello") this.greeted(address, link, said.hello);
     else if (said?.$case === "beat") this.beats(link, said.beat.leads === true);
     else if (said?.$case === "overrides") this.deps.overridden(said.overrides.proxy ?? "", said.overrides.withheld ?? []);
-    if (!heardBefore && this.hearsLeader()) this.deps.heard();
   }
 
   private greeted(address: string, link: Link, { replica = "", version = "", keepsReports = false }: Hello): void {

@@ -88,6 +88,8 @@ class JoinedPeers implements ReplicaPeers {
   private readonly withheldHere = new Map<string, ReadonlySet<string>>();
   /** What was told last of proxies of others: who serves it, and the hashes, in order. */
   private readonly withheldThere = new Map<string, { readonly replica: string; readonly withheld: readonly string[] }>();
+  /** Since the member was told last that who decides is heard, somebody asked and was told that nobody is. */
+  private wasUnheard = false;
   private cancels: (() => void)[] = [];
   private cancelReport: (() => void) | undefined;
   /** What is new of who clients are, since the last report. */
@@ -101,7 +103,11 @@ class JoinedPeers implements ReplicaPeers {
     this.own = { proxies: () => Iterator.from(own.proxies()).filter(({ key }) => this.fleet.isOwn(key)) };
     this.leadership = {
       isLeading: () => leadership.isLeading(),
-      isHeard: () => leadership.isLeading() || this.links.hearsLeader(),
+      isHeard: () => {
+        const isHeard = leadership.isLeading() || this.links.hearsLeader();
+        this.wasUnheard ||= !isHeard;
+        return isHeard;
+      },
       onChange: (listener) => leadership.onChange(listener),
     };
     this.service = createService({
@@ -116,7 +122,6 @@ class JoinedPeers implements ReplicaPeers {
       vouched: () => encodeVouched(vouching?.all() ?? { tokens: [], pods: [] }),
       overridden: (proxyKey, hashes) => this.overridden(proxyKey, hashes),
       led: () => this.freeOwn(),
-      heard: () => this.member?.leaderHeard(),
     });
     const text = (filter: string, hash: string) => this.member?.text(filter, hash);
     this.contentService = createContentService({ uri, contents: { modules, text }, clock });
@@ -217,10 +222,18 @@ class JoinedPeers implements ReplicaPeers {
     const { addresses, log } = this.options;
     this.links.tick();
     this.service.beat();
+    this.tellHeard();
     addresses().then(
       (found) => found !== undefined && this.cancels.length > 0 && this.links.reach(found),
       (error: unknown) => log.error("replicas could not be looked for", { error: String(error) }),
     );
+  }
+
+  /** Once a second, and not with the message that shows it: what else came meanwhile is read first, where this server had no turn for long. */
+  private tellHeard(): void {
+    if (!this.wasUnheard || !this.leadership.isHeard()) return;
+    this.wasUnheard = false;
+    this.member?.leaderHeard();
   }
 
   private roleChanged(isLeading: boolean): void {
@@ -229,7 +242,6 @@ class JoinedPeers implements ReplicaPeers {
     this.withheldThere.clear();
     if (isLeading) {
       this.freeOwn();
-      this.member?.leaderHeard();
     } else for (const replica of this.earlier) this.reported.lost(this.options.clock.now(), replica);
   }
 
