@@ -1,14 +1,15 @@
+import type { RolloutPolicy } from "../../model/filter.ts";
 import { bytesOf } from "../../model/plugin-configuration.ts";
-import type { Member, Peers } from "../../model/replicas.ts";
+import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import { faultOfRejection } from "../filter/rejection.ts";
 import { revisionOf } from "../filter/revisions.ts";
 import type { FleetIndex } from "../fleet/index.ts";
-import { ABORTED, type Fault, type Setback } from "../rollout/advance.ts";
+import type { Fault, Setback } from "../rollout/advance.ts";
 import { outgoingHash } from "../rollout/dark.ts";
 import { NO_POLICY } from "../rollout/steps.ts";
-import { takesBack } from "../rollout/watch.ts";
+import { stands } from "../rollout/watch.ts";
 import type { ServedFilter } from "../serve/place.ts";
 import { createWithdrawals, type Withdrawals, withdrawn } from "../serve/withdrawals.ts";
 import type { FilterEvent } from "../source/source.ts";
@@ -37,7 +38,7 @@ export interface Withdrawing {
   /** The same for what was found wrong with its target otherwise. */
   found(record: FilterRecord, fault: Fault): void;
   /** What another replica found wrong with the target that is going out. */
-  faultOf(record: FilterRecord): Fault | undefined;
+  faultOf(record: FilterRecord): Setback | undefined;
   /** What is served of the filter. */
   served(record: FilterRecord): ServedFilter;
   /** The record of the filter says what its rollout says now. */
@@ -63,9 +64,18 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
   }
 
   function found(record: FilterRecord, fault: Fault): void {
-    const isNews = takesTargetBack(record, fault) && withdraw(record, fault);
+    const isNews = stands(record.rollout, policyOf(record), fault) && withdraw(record, fault);
     // Who decides tells of it when it is recorded, which may be long after.
     if (isNews) events.emit(record, withdrawnEvent(record.rollout.target, fault), revisionOf(record, record.rollout.target));
+  }
+
+  /** The withdrawal of what is going out, as long as the policy that is in force by now takes it back for that. */
+  function standing(record: FilterRecord): Withdrawal | undefined {
+    const { uid, rollout } = record;
+    const withdrawal = withdrawals.of(uid, rollout);
+    if (withdrawal === undefined || stands(rollout, policyOf(record), withdrawal)) return withdrawal;
+    withdrawals.disregard(withdrawal);
+    return undefined;
   }
 
   return {
@@ -84,15 +94,9 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
       }
     },
     found,
-    faultOf(record) {
-      const fault = withdrawals.of(record.uid, record.rollout) as Fault | undefined;
-      return fault !== undefined && takesTargetBack(record, fault) ? fault : undefined;
-    },
+    faultOf: standing,
     served(record) {
-      const withdrawal = withdrawals.of(record.uid, record.rollout);
-      // Where nobody aborted it by hand, the policy that is in force by now says whether it counts.
-      const counts = withdrawal?.reason === ABORTED || (withdrawal !== undefined && takesTargetBack(record, withdrawal as Fault));
-      if (!counts) return record;
+      if (standing(record) === undefined) return record;
       const { id, key, revisions, deliverable, isHeld, slot, demand } = record;
       return { id, key, revisions, deliverable, isHeld, slot, demand, rollout: withdrawn(record.rollout) };
     },
@@ -109,8 +113,8 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
   };
 }
 
-function takesTargetBack({ rollout, filter }: FilterRecord, fault: Fault): boolean {
-  return takesBack(rollout, filter?.rollout ?? NO_POLICY, fault);
+function policyOf({ filter }: FilterRecord): RolloutPolicy {
+  return filter?.rollout ?? NO_POLICY;
 }
 
 /** What this server's operator does for the other replicas. */

@@ -5,7 +5,7 @@ import type { FilterEvent } from "../source/source.ts";
 import type { Tally } from "./health.ts";
 import { isInForce, type Outcome, type RolloutState } from "./state.ts";
 import { hasMatch, inWords, plannedStep, stepCount, stepOf } from "./steps.ts";
-import { inForce, isDoubtful, isFirst, isStayed, stays, takesBack } from "./watch.ts";
+import { ABORTED, DEADLINE, inForce, isDoubtful, isFirst, isStayed, stands, stays } from "./watch.ts";
 import { EVERYONE, threshold, type WaveOrder } from "./wave.ts";
 
 /** A fault that speaks against the target: a rejection, a proxy that hangs, ended or vanished, failing VMs, a rise of errors. */
@@ -30,7 +30,8 @@ export interface Observation {
   readonly outstanding: number;
   /** Up to when the wave's proxies have reported how they fare; infinite when none of them reports. */
   readonly heardUntil: number;
-  readonly fault: Fault | undefined;
+  /** A fault, or what took the target back at another replica. */
+  readonly fault: Setback | undefined;
   /** What the wave's proxies had answered when they took the target, in all; `undefined` while that is not known. */
   readonly before: Tally | undefined;
   readonly paused: boolean;
@@ -42,9 +43,6 @@ export interface Observation {
 
 /** Why a target is taken back: a fault, or what the operator or a person decided. */
 export type Setback = Pick<Withdrawal, "reason" | "message">;
-
-/** The reason of a setback that a person decided, whatever the policy says. */
-export const ABORTED = "Aborted";
 
 export interface Advance {
   readonly state: RolloutState;
@@ -219,7 +217,7 @@ export function deadlineOf(state: RolloutState, policy: RolloutPolicy, watchedSi
 
 function setbackOf(state: RolloutState, policy: RolloutPolicy, seen: Observation): Setback | undefined {
   if (seen.abort === state.target && !isFirst(state)) return { reason: ABORTED, message: "aborted by hand" };
-  if (seen.fault !== undefined && takesBack(state, policy, seen.fault)) return seen.fault;
+  if (seen.fault !== undefined && stands(state, policy, seen.fault)) return seen.fault;
   if (
     policy.autoRollback &&
     seen.settled &&
@@ -229,7 +227,7 @@ function setbackOf(state: RolloutState, policy: RolloutPolicy, seen: Observation
     seen.now >= deadlineOf(state, policy, seen.watchedSince)
   ) {
     const message = `${seen.outstanding} proxies had not acknowledged, or not reported since, within the progress deadline of ${policy.progressDeadlineMs / 1000} s`;
-    return { reason: "ProgressDeadlineExceeded", message };
+    return { reason: DEADLINE, message };
   }
   return undefined;
 }

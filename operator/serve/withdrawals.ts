@@ -11,6 +11,9 @@ export interface Withdrawals {
   /** The record of a filter says this now: what it says by itself is forgotten. */
   recorded(uid: string, rollout: RolloutState): void;
   forget(uid: string): void;
+  /** It counts no longer, whatever the record and its policy say later. */
+  disregard(withdrawal: Withdrawal): void;
+  /** Those that count. */
   all(): Iterable<Withdrawal>;
 }
 
@@ -24,17 +27,20 @@ export function createWithdrawals(): Withdrawals {
   const known = new Map<string, readonly Withdrawal[]>();
   /** Those whose rollout the record was seen to have under way. */
   const met = new WeakSet<Withdrawal>();
+  /** Those that count no longer. They are kept: what is told of them again by who does not know it yet is no news. */
+  const past = new WeakSet<Withdrawal>();
   return {
     add(withdrawal, rollout) {
       const { uid, target, startedAt } = withdrawal;
       const before = known.get(uid) ?? [];
-      if (before.some((each) => each.target === target && each.startedAt === startedAt)) return false;
+      const isKnown = (each: Withdrawal) => each.target === target && each.startedAt === startedAt;
+      if (before.some((each) => isKnown(each) && (!past.has(each) || isSame(each, withdrawal)))) return false;
       if (isOf(withdrawal, rollout) && !isUnderWay(withdrawal, rollout)) return false;
       if (isUnderWay(withdrawal, rollout)) met.add(withdrawal);
       setBounded(known, uid, [...before, withdrawal].slice(-MOST_OF_ONE), MOST);
       return true;
     },
-    of: (uid, rollout) => known.get(uid)?.find((withdrawal) => isUnderWay(withdrawal, rollout)),
+    of: (uid, rollout) => known.get(uid)?.find((withdrawal) => !past.has(withdrawal) && isUnderWay(withdrawal, rollout)),
     recorded(uid, rollout) {
       const before = known.get(uid);
       if (before === undefined) return;
@@ -45,8 +51,14 @@ export function createWithdrawals(): Withdrawals {
       else known.set(uid, left);
     },
     forget: (uid) => void known.delete(uid),
-    all: () => [...known.values()].flat(),
+    disregard: (withdrawal) => void past.add(withdrawal),
+    all: () => [...known.values()].flat().filter((withdrawal) => !past.has(withdrawal)),
   };
+}
+
+/** Of the same rollout: for the same cause. */
+function isSame(a: Withdrawal, b: Withdrawal): boolean {
+  return a.reason === b.reason && a.message === b.message;
 }
 
 function isOf({ target, startedAt }: Withdrawal, rollout: RolloutState): boolean {
