@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { failForNow } from "../model/result.ts";
 import { specOf } from "../operator/testing/world.ts";
 import { createOperators, type Operators } from "./support/replicas/operators.ts";
 
@@ -200,6 +201,28 @@ test("what was taken back for a fault goes on everywhere once the policy takes n
   scene.lead(0);
   await scene.run(12_000);
   assert.deepEqual([all(), scene.status()?.rollout?.state], [[2, 2, 2], "Paused"]);
+  scene.source.apply("f", specOf(image("2"), { rollout: { steps } }));
+  await scene.run(5_000);
+  assert.deepEqual([all(), scene.status()?.rollout?.state], [[2, 2, 2], "Paused"], "what was found before is past");
+});
+
+test("who begins to decide reads what another recorded just before: a revision that was taken back does not go out again", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  const offers: number[] = [];
+  for (const { fleet } of scene.replicas)
+    fleet.rejects = ({ revision }) => (revision === 2 && offers.push(scene.clock.now()) > 0 ? "no" : undefined);
+  const { revisions } = scene.source;
+  scene.source.revisions = async () => failForNow("Down", "the source is down");
+  scene.source.apply("f", specOf(image("2")));
+  await scene.run(3_000);
+  assert.equal(scene.status()?.history?.find(({ revision }) => revision === 2)?.result, "RolledBack");
+  const before = offers.length;
+  scene.lead(1);
+  await scene.run(1_000);
+  scene.source.revisions = revisions;
+  await scene.run(20_000);
+  assert.deepEqual([offers.length, scene.status()?.rollout?.state, scene.status()?.stableRevision], [before, "RolledBack", 1]);
 });
 
 for (const { heals, whose } of [

@@ -129,6 +129,11 @@ export class FilterRecord implements Readonly<Facts> {
     }
   }
 
+  /** The status speaks of revisions that were not read: nothing is decided, and proxies keep what they have, until they are. */
+  recallAgain(): void {
+    this.become({ recalled: false });
+  }
+
   /** The source has the record of this revision as it is now, or need not have it any more. */
   settle(revision: Revision): void {
     this.become({ rewritten: this.rewritten.filter((each) => each !== revision) });

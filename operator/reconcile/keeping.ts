@@ -4,7 +4,7 @@ import { FilterRecord } from "../filter/record.ts";
 import type { Records } from "../filter/records.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Observer } from "../fleet/observe.ts";
-import { standAsRecorded } from "./recall.ts";
+import { lacksRevisions, standAsRecorded } from "./recall.ts";
 import type { Tasks } from "./reconcile.ts";
 import type { RollOut } from "./roll-out.ts";
 import type { Withdrawing } from "./withdrawing.ts";
@@ -13,7 +13,7 @@ export interface KeepingDeps {
   readonly records: Records;
   /** The object with this id as the source shows it now. */
   readonly object: (id: string) => WasmFilter | undefined;
-  readonly index: Pick<FleetIndex, "removeFilter">;
+  readonly index: Pick<FleetIndex, "removeFilter" | "proxiesOf">;
   readonly observer: Pick<Observer, "reset">;
   readonly rollOut: Pick<RollOut, "forget">;
   readonly withdrawing: Pick<Withdrawing, "recorded" | "forget" | "overrule">;
@@ -64,8 +64,10 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       rollOut.forget(before);
       observer.reset(before.id);
       const record = new FilterRecord(object, before);
-      if (record.recalled) standAsRecorded(record, withdrawing);
+      if (lacksRevisions(record)) record.recallAgain();
+      else if (record.recalled) standAsRecorded(record, withdrawing);
       records.put(record);
+      deps.assign(index.proxiesOf(record.id));
     },
   };
 }
