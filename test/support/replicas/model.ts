@@ -238,6 +238,9 @@ export class Model {
     const { proposal, rollout } = replica;
     if (next === rollout || (next.phase === "Progressing" && !replica.store.has(next.target ?? 0))) {
       if (proposal?.isForward) replica.proposal = undefined;
+      // A step back that came into force before it was written is written yet: what is recorded is what who decides knows.
+      else if (next === rollout && rollout !== replica.seen.rollout && replica.requests.length < 4)
+        this.propose(replica, rollout, false, now);
       return;
     }
     const isForward = goesForward(rollout, next);
