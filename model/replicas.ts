@@ -51,6 +51,8 @@ export interface Member {
   told(event: Told): void;
   /** What this proxy of this server's own must wait for has changed. */
   overridden(proxyKey: string): void;
+  /** This server decides from now on: what others told proxies to wait for is over, and what this one knows is to be told. */
+  leads(): void;
   /** Who decides is heard, after somebody asked and nobody was: no proxy waits for that any longer. */
   leaderHeard(): void;
   /** The text from a Secret that the revision with this keyed hash was made with, if it is in memory. */

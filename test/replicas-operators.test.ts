@@ -225,6 +225,19 @@ test("who begins to decide reads what another recorded just before: a revision t
   assert.deepEqual([offers.length, scene.status()?.rollout?.state, scene.status()?.stableRevision], [before, "RolledBack", 1]);
 });
 
+test("who begins to decide tells what proxies of others must wait for, as far as it knows it", async (t) => {
+  const scene = await startScene();
+  t.after(scene.stop);
+  scene.replica(1).fleet.rejects = ({ revision }) => (revision === 2 ? "no" : undefined);
+  scene.source.apply("f", specOf(image("2"), { rollout: { autoRollback: false, steps: [{ percent: 100 }] } }));
+  await scene.run(3_000);
+  const withheld = () => scene.replica(1).peers.withheld("default/web-1")?.size;
+  assert.equal(withheld(), 1);
+  scene.lead(2);
+  await scene.run(1_500);
+  assert.equal(withheld(), 1);
+});
+
 for (const { heals, whose } of [
   { heals: (scene: Operators) => scene.calls.mend("r0"), whose: "it is heard again" },
   { heals: (scene: Operators) => scene.lead(1), whose: "another decides" },

@@ -124,6 +124,23 @@ test("who decides tells the replica of a proxy what that must wait for, once", a
   a.peers.withhold("shop/web", new Set());
   await scene.clock.advance(100);
   assert.equal(b.peers.withheld("shop/web"), undefined);
+  assert.deepEqual([a.leads.times, b.leads.times], [1, 0]);
+  scene.stop();
+});
+
+test("what could not be told, since the replica did not call, is told once it does", async () => {
+  const scene = createScene(["a", "b"]);
+  const [a, b] = [nth(scene, 0), nth(scene, 1)];
+  b.own.put("web", true, 1);
+  await scene.begin("a");
+  scene.cut("b");
+  await scene.clock.advance(100);
+  a.peers.withhold("shop/web", new Set(["h2"]));
+  scene.mend("b");
+  await scene.clock.advance(5_000);
+  a.peers.withhold("shop/web", new Set(["h2"]));
+  await scene.clock.advance(100);
+  assert.equal(b.peers.withheld("shop/web")?.size, 1);
   scene.stop();
 });
 

@@ -151,9 +151,9 @@ class JoinedPeers implements ReplicaPeers {
     const told = { replica, withheld };
     const before = this.withheldThere.get(proxyKey);
     if (isDeepStrictEqual(before, told) || (before === undefined && withheld.length === 0)) return;
-    if (withheld.length === 0) this.withheldThere.delete(proxyKey);
+    const isTold = this.service.tell(replica, { $case: "overrides", overrides: { proxy: proxyKey, withheld } });
+    if (withheld.length === 0 || !isTold) this.withheldThere.delete(proxyKey);
     else this.withheldThere.set(proxyKey, told);
-    this.service.tell(replica, { $case: "overrides", overrides: { proxy: proxyKey, withheld } });
   }
 
   withheld(proxyKey: string): ReadonlySet<string> | undefined {
@@ -242,6 +242,7 @@ class JoinedPeers implements ReplicaPeers {
     this.withheldThere.clear();
     if (isLeading) {
       this.freeOwn();
+      this.member?.leads();
     } else for (const replica of this.earlier) this.reported.lost(this.options.clock.now(), replica);
   }
 

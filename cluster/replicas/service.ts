@@ -41,8 +41,8 @@ export interface Service {
   open(call: PeerCall): PeerCallHandler;
   /** To be called once a second: tells who calls whether this replica decides. */
   beat(): void;
-  /** Tells one replica, if it calls. */
-  tell(replica: string, said: ToCaller["said"]): void;
+  /** Tells one replica. False: it does not call. */
+  tell(replica: string, said: ToCaller["said"]): boolean;
 }
 
 /** https://grpc.io/docs/guides/status-codes/ */
@@ -107,6 +107,7 @@ export function createService({ id, version, uri, now, isLeading, said, left, re
     tell(replica, message) {
       const call = calls.get(replica);
       if (call !== undefined) send(call, message);
+      return call !== undefined;
     },
   };
 }

@@ -119,17 +119,18 @@ export function createScene(names: readonly string[], other?: string) {
     const withdrawals: Withdrawal[] = [];
     const overridden: string[] = [];
     const told: string[] = [];
-    const heard = { times: 0 };
+    const [heard, leads] = [{ times: 0 }, { times: 0 }];
     peers.join({
       withdrawals: () => withdrawals,
       withdrawn: (one) => void withdrawals.push(one),
       overridden: (key) => void overridden.push(key),
+      leads: () => void leads.times++,
       leaderHeard: () => void heard.times++,
       told: ({ filter, type, reason, message }) => void told.push(`${filter} ${type} ${reason} ${message}`),
       text: () => undefined,
     });
     calls.listen(id, peers);
-    return { id, own, vouching, peers, withdrawals, overridden, told, heard };
+    return { id, own, vouching, peers, withdrawals, overridden, told, heard, leads };
   });
   const start = () => {
     for (const { peers } of replicas) peers.start();

@@ -49,7 +49,7 @@ export interface Withdrawing {
 }
 
 export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
-  const { records, index, peers, events, assign } = deps;
+  const { index, peers, events, assign } = deps;
   const withdrawals = createWithdrawals();
 
   /** False where it was withdrawn already. */
@@ -103,12 +103,7 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
     recorded: ({ uid, rollout }) => withdrawals.recorded(uid, rollout),
     forget: ({ uid }) => withdrawals.forget(uid),
     overrule(proxyKeys) {
-      if (peers === undefined) return;
-      for (const key of proxyKeys) {
-        if (peers.isOwn(key)) continue;
-        const hashes = Array.from(index.filtersOf(key), (id) => records.get(id)?.rejections.get(key)?.hash);
-        peers.withhold(key, new Set(hashes.filter((hash) => hash !== undefined)));
-      }
+      if (peers !== undefined) overrule(proxyKeys, deps, peers);
     },
   };
 }
@@ -117,8 +112,18 @@ function policyOf({ filter }: FilterRecord): RolloutPolicy {
   return filter?.rollout ?? NO_POLICY;
 }
 
+/** Of proxies that others serve: what they rejected is withheld from them there. */
+function overrule(proxyKeys: Iterable<string>, { index, records }: WithdrawingDeps, peers: Peers): void {
+  for (const key of proxyKeys) {
+    if (peers.isOwn(key)) continue;
+    const hashes = Array.from(index.filtersOf(key), (id) => records.get(id)?.rejections.get(key)?.hash);
+    peers.withhold(key, new Set(hashes.filter((hash) => hash !== undefined)));
+  }
+}
+
 /** What this server's operator does for the other replicas. */
-function memberOf({ records, index, events, assign, add }: WithdrawingDeps, peers: Peers, withdrawals: Withdrawals): Member {
+function memberOf(deps: WithdrawingDeps, peers: Peers, withdrawals: Withdrawals): Member {
+  const { records, index, events, assign, add } = deps;
   return {
     withdrawals: () => withdrawals.all(),
     withdrawn(withdrawal) {
@@ -129,6 +134,9 @@ function memberOf({ records, index, events, assign, add }: WithdrawingDeps, peer
       add(record.id);
     },
     overridden: (proxyKey) => assign([proxyKey]),
+    leads() {
+      for (const { rejections } of records.all()) overrule(rejections.keys(), deps, peers);
+    },
     leaderHeard() {
       for (const { id, rollout } of records.all()) if (rollout.phase === "Progressing") assign(index.proxiesOf(id));
     },
