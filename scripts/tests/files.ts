@@ -23,10 +23,10 @@ export async function testFiles(kind: Kind): Promise<string[]> {
   return files.sort();
 }
 
-/** `together`: beside others. `alone`: judges times under attack, and another file beside it would be judged with it. `cluster`: runs a cluster of its own, as heavy as many tests. */
+/** `together`: beside others. `alone`: judges times, under attack or of a module's load, and another file beside it would be judged with it. `cluster`: runs a cluster of its own, as heavy as many tests. */
 export type Group = "together" | "alone" | "cluster";
 
 export function groupOf(file: string): Group {
-  if (/^test\/(?:attack-|two-tenants)/.test(file)) return "alone";
+  if (/^test\/(?:attack-|preflight-load|two-tenants)/.test(file)) return "alone";
   return file.startsWith("test/cluster-") ? "cluster" : "together";
 }
