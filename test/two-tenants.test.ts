@@ -79,7 +79,7 @@ test("a hostile tenant neither stops the server, nor fails a request of another,
     join(folder.path, "orders.json"),
   ]);
   t.after(() => hostile.stop());
-  await hostile.waitFor("the attack to begin", (logs) => logs.includes("hostile modules"), 20_000);
+  await hostile.waitFor("the attack to begin", (logs) => logs.includes("hostile modules"), 60_000);
   const health = watchHealth(server.url, 50);
   const during: number[] = [];
   let peak = 0;
