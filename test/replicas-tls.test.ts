@@ -10,7 +10,7 @@ import type { Fleet } from "../model/delivery.ts";
 import { digestOf } from "../model/digest.ts";
 import type { Vouched, Vouching } from "../model/identity.ts";
 import { type Log, silentLog } from "../model/log.ts";
-import type { Withdrawal } from "../model/replicas.ts";
+import type { Member, Withdrawal } from "../model/replicas.ts";
 import { connectGrpc } from "../xds/testing/grpc-client.ts";
 
 const OF = { namespace: "weir-system", name: "weir" };
@@ -21,6 +21,16 @@ const NOBODY: Fleet = {
 };
 
 /** More than one connection holds on its way. */
+/** What a replica does with the others that has nothing to say and hears nothing. */
+const SILENT: Member = {
+  withdrawals: () => [],
+  withdrawn() {},
+  overridden() {},
+  leads() {},
+  leaderHeard() {},
+  told() {},
+  text: () => undefined,
+};
 const MODULE = Buffer.alloc(3_000_000, "module");
 
 /** A replica on a port of its own that calls those at these ports. `has`: modules in its store; `vouching`: who its clients are. */
@@ -94,26 +104,10 @@ test("replicas tell each other over TLS who their clients are", { timeout: 20_00
 test("replicas reach each other over TLS and tell what is to be taken back", { timeout: 20_000 }, async () => {
   const a = await startReplica("a", []);
   const heard = Promise.withResolvers<Withdrawal>();
-  a.replicas.peers.join({
-    withdrawals: () => [],
-    withdrawn: heard.resolve,
-    overridden() {},
-    leads() {},
-    leaderHeard() {},
-    told() {},
-    text: () => undefined,
-  });
+  a.replicas.peers.join({ ...SILENT, withdrawn: heard.resolve });
   const withdrawal: Withdrawal = { filter: "shop/f", uid: "u", target: 2, startedAt: 5, reason: "Rejected", message: "no" };
   const b = await startReplica("b", [a.port]);
-  b.replicas.peers.join({
-    withdrawals: () => [withdrawal],
-    withdrawn() {},
-    overridden() {},
-    leads() {},
-    leaderHeard() {},
-    told() {},
-    text: () => undefined,
-  });
+  b.replicas.peers.join({ ...SILENT, withdrawals: () => [withdrawal] });
   assert.deepEqual(await heard.promise, withdrawal);
   while (!b.replicas.peers.leadership.isHeard()) await new Promise(setImmediate);
   await Promise.all([a.replicas.stop(), b.replicas.stop()]);
@@ -123,12 +117,7 @@ test("a replica has modules and texts of its peers", { timeout: 20_000 }, async 
   const a = await startReplica("a", [], [MODULE]);
   const text = Buffer.from("key: hunter2");
   a.replicas.peers.join({
-    withdrawals: () => [],
-    withdrawn() {},
-    overridden() {},
-    leads() {},
-    leaderHeard() {},
-    told() {},
+    ...SILENT,
     text: (_filter, hash) => (hash === "h" ? text : undefined),
   });
   const b = await startReplica("b", [a.port]);

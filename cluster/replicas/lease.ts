@@ -118,9 +118,7 @@ class ElectedLease implements Lease {
         if (await this.letGo(step)) return;
       } else if (this.election.isUnsure) await this.take(step);
       else return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      clock.after(AGAIN_MS, resolve);
-      await promise;
+      await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve));
     }
   }
 

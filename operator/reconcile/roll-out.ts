@@ -7,7 +7,7 @@ import { revisionOf } from "../filter/revisions.ts";
 import type { WaveHealth } from "../fleet/health.ts";
 import { type Advance, advance, type Observation, retarget, startEvents } from "../rollout/advance.ts";
 import { goesForward, isInForce, type RolloutState } from "../rollout/state.ts";
-import { NO_POLICY } from "../rollout/steps.ts";
+import { policyOf } from "../rollout/steps.ts";
 import { withdrawUnused } from "../serve/deliverable.ts";
 import type { FilterEvent } from "../source/source.ts";
 import type { Pace } from "./pace.ts";
@@ -103,7 +103,7 @@ class WrittenRollOut implements RollOut {
 
   private next({ record, now, sighting }: Turn, { fault, before, heardUntil, unheard }: WaveHealth): Advance {
     const { filter, candidate } = record;
-    const policy = filter?.rollout ?? NO_POLICY;
+    const policy = policyOf(filter);
     const isFrozen = filter === undefined || filter.suspend;
     const refused = sighting.rejections[0];
     const rejected = refused && faultOfRejection(refused.key, refused.message);

@@ -1,4 +1,3 @@
-import type { RolloutPolicy } from "../../model/filter.ts";
 import { bytesOf } from "../../model/plugin-configuration.ts";
 import type { Member, Peers, Withdrawal } from "../../model/replicas.ts";
 import type { FilterRecord } from "../filter/record.ts";
@@ -8,7 +7,7 @@ import { revisionOf } from "../filter/revisions.ts";
 import type { FleetIndex } from "../fleet/index.ts";
 import type { Fault, Setback } from "../rollout/advance.ts";
 import { outgoingHash } from "../rollout/dark.ts";
-import { NO_POLICY } from "../rollout/steps.ts";
+import { policyOf } from "../rollout/steps.ts";
 import { stands } from "../rollout/watch.ts";
 import type { ServedFilter } from "../serve/place.ts";
 import { createWithdrawals, type Withdrawals, withdrawn } from "../serve/withdrawals.ts";
@@ -64,7 +63,7 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
   }
 
   function found(record: FilterRecord, fault: Fault): void {
-    const isNews = stands(record.rollout, policyOf(record), fault) && withdraw(record, fault);
+    const isNews = stands(record.rollout, policyOf(record.filter), fault) && withdraw(record, fault);
     // Who decides tells of it when it is recorded, which may be long after.
     if (isNews) events.emit(record, withdrawnEvent(record.rollout.target, fault), revisionOf(record, record.rollout.target));
   }
@@ -73,7 +72,7 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
   function standing(record: FilterRecord): Withdrawal | undefined {
     const { uid, rollout } = record;
     const withdrawal = withdrawals.of(uid, rollout);
-    if (withdrawal === undefined || stands(rollout, policyOf(record), withdrawal)) return withdrawal;
+    if (withdrawal === undefined || stands(rollout, policyOf(record.filter), withdrawal)) return withdrawal;
     withdrawals.disregard(withdrawal);
     return undefined;
   }
@@ -106,10 +105,6 @@ export function createWithdrawing(deps: WithdrawingDeps): Withdrawing {
       if (peers !== undefined) overrule(proxyKeys, deps, peers);
     },
   };
-}
-
-function policyOf({ filter }: FilterRecord): RolloutPolicy {
-  return filter?.rollout ?? NO_POLICY;
 }
 
 /** Of proxies that others serve: what they rejected is withheld from them there. */

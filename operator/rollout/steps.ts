@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ROLLOUT_DEFAULTS, type RolloutPolicy, type RolloutStep } from "../../model/filter.ts";
+import { type Filter, ROLLOUT_DEFAULTS, type RolloutPolicy, type RolloutStep } from "../../model/filter.ts";
 import { showMatches } from "../../model/match.ts";
 import type { RolloutState } from "./state.ts";
 import { WATCHED } from "./watch.ts";
@@ -7,13 +7,18 @@ import { WATCHED } from "./watch.ts";
 const ALL_AT_ONCE: RolloutStep = { percent: 100, holdMs: 0 };
 
 /** In force while no spec of the filter parses: its rollout stays where it is, and a fault still takes it back. */
-export const NO_POLICY: RolloutPolicy = {
+const NO_POLICY: RolloutPolicy = {
   steps: [],
   isWatched: false,
   progressDeadlineMs: Number.POSITIVE_INFINITY,
   autoRollback: ROLLOUT_DEFAULTS.autoRollback,
   analysis: ROLLOUT_DEFAULTS.analysis,
 };
+
+/** The policy that is in force. `filter`: as its spec in force parses; `undefined`: none does. */
+export function policyOf(filter: Pick<Filter, "rollout"> | undefined): RolloutPolicy {
+  return filter?.rollout ?? NO_POLICY;
+}
 
 /** A step of the spec, from 0. After the last one everyone has the target. */
 export function plannedStep({ steps }: RolloutPolicy, step: number): RolloutStep {

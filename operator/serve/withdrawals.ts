@@ -31,10 +31,9 @@ export function createWithdrawals(): Withdrawals {
   const past = new WeakSet<Withdrawal>();
   return {
     add(withdrawal, rollout) {
-      const { uid, target, startedAt } = withdrawal;
+      const { uid } = withdrawal;
       const before = known.get(uid) ?? [];
-      const isKnown = (each: Withdrawal) => each.target === target && each.startedAt === startedAt;
-      if (before.some((each) => isKnown(each) && (!past.has(each) || isSame(each, withdrawal)))) return false;
+      if (before.some((each) => isOf(each, withdrawal) && (!past.has(each) || isSame(each, withdrawal)))) return false;
       if (isOf(withdrawal, rollout) && !isUnderWay(withdrawal, rollout)) return false;
       if (isUnderWay(withdrawal, rollout)) met.add(withdrawal);
       setBounded(known, uid, [...before, withdrawal].slice(-MOST_OF_ONE), MOST);
@@ -61,7 +60,7 @@ function isSame(a: Withdrawal, b: Withdrawal): boolean {
   return a.reason === b.reason && a.message === b.message;
 }
 
-function isOf({ target, startedAt }: Withdrawal, rollout: RolloutState): boolean {
+function isOf({ target, startedAt }: Withdrawal, rollout: Pick<RolloutState, "target" | "startedAt">): boolean {
   return rollout.target === target && rollout.startedAt === startedAt;
 }
 

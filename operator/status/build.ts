@@ -10,7 +10,7 @@ import type { Observer } from "../fleet/observe.ts";
 import type { Settling } from "../reconcile/settling.ts";
 import { deadlineOf } from "../rollout/advance.ts";
 import { type RolloutState, servedNumber } from "../rollout/state.ts";
-import { NO_POLICY, stepCount, stepOf } from "../rollout/steps.ts";
+import { policyOf, stepCount, stepOf } from "../rollout/steps.ts";
 import { statusOf } from "./status.ts";
 
 export interface StatusDeps {
@@ -27,7 +27,7 @@ export function buildStatus(record: FilterRecord, rollout: RolloutState, deps: S
   const { id, key, revisions } = record;
   const rejections = record.rejectionsUnder(rollout);
   const seen = deps.observer.see({ id, key, filter, revisions, rejections, rollout });
-  const policy = filter?.rollout ?? NO_POLICY;
+  const policy = policyOf(filter);
   const isWaiting = rollout.phase === "Progressing" && !policy.autoRollback && seen.outstanding > 0;
   const pausedStep = stepOf(policy, rollout).pause === true && rollout.heldSince !== undefined;
   const facts = {
