@@ -22,7 +22,7 @@ test("a file whose test fails and leaves something open ends, and the others are
       console.log(JSON.stringify({ passed, stopped }));`;
     await writeFile(main, source);
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { stdout } = await promisify(execFile)(process.execPath, [main], { env });
+    const { stdout } = await promisify(execFile)(process.execPath, [main], { env: { ...env, WEIR_LINGER_MS: "500" } });
     assert.match(stdout, /it failed/);
     assert.match(stdout, /✔ is run/);
     assert.match(stdout, /^{"passed":false,"stopped":false}$/m);

@@ -35,7 +35,7 @@ interface Finished {
 }
 
 /** What a test that failed leaves open does not keep its file, and all that come after it, from ending. */
-const ENDS_ITSELF = ["--test-force-exit"];
+const ENDS_ITSELF = ["--import", new URL("./lingering.ts", import.meta.url).href];
 /** Files that take less are not listed. */
 const LISTED_MS = 1_000;
 
