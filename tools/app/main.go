@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -87,89 +86,6 @@ func healthy(w http.ResponseWriter) {
 	w.Header().Set("trailer", "grpc-status")
 	_, _ = w.Write([]byte{0, 0, 0, 0, 2, 8, 1})
 	w.Header().Set("grpc-status", "0")
-}
-
-// totals is what load counted since it started.
-type totals struct {
-	Requests int `json:"requests"`
-	Failed   int `json:"failed"`
-	// Unfiltered answers came without the header.
-	Unfiltered int `json:"unfiltered"`
-	// Values of the header, by how many answers had it.
-	Values map[string]int `json:"values"`
-	// The first failures, with their times.
-	Failures  []string `json:"failures"`
-	SlowestMs int64    `json:"slowestMs"`
-}
-
-const mostFailures = 20
-
-// load asks URL again and again until TERM, and answers with its totals on -address.
-func load(args []string) {
-	flags := flag.NewFlagSet("load", flag.ExitOnError)
-	header := flags.String("header", "x-weir", "the header that a filtered answer has")
-	every := flags.Duration("every", 10*time.Millisecond, "time between two requests of a worker")
-	workers := flags.Int("workers", 2, "requests at a time")
-	fresh := flags.Bool("fresh", false, "a connection for each request, so that each may reach another pod")
-	address := flags.String("address", ":9090", "where the totals are")
-	_ = flags.Parse(args)
-	url := flags.Arg(0)
-
-	counted := totals{Values: map[string]int{}, Failures: []string{}}
-	var lock sync.Mutex
-	transport := &http.Transport{DisableKeepAlives: *fresh, DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: transport}
-	for range *workers {
-		go func() {
-			for {
-				value, took, err := ask(client, url, *header)
-				lock.Lock()
-				counted.add(value, took, err)
-				lock.Unlock()
-				time.Sleep(*every)
-			}
-		}()
-	}
-	go func() {
-		log.Fatal(http.ListenAndServe(*address, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			lock.Lock()
-			defer lock.Unlock()
-			_ = json.NewEncoder(w).Encode(counted)
-		})))
-	}()
-	<-stopped()
-}
-
-func ask(client *http.Client, url string, header string) (string, time.Duration, error) {
-	start := time.Now()
-	response, err := client.Get(url)
-	if err != nil {
-		return "", time.Since(start), err
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return "", time.Since(start), err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", time.Since(start), fmt.Errorf("status %d", response.StatusCode)
-	}
-	return response.Header.Get(header), time.Since(start), nil
-}
-
-func (t *totals) add(value string, took time.Duration, err error) {
-	t.Requests++
-	t.SlowestMs = max(t.SlowestMs, took.Milliseconds())
-	switch {
-	case err != nil:
-		t.Failed++
-		if len(t.Failures) < mostFailures {
-			t.Failures = append(t.Failures, fmt.Sprintf("%s %s", time.Now().UTC().Format(time.RFC3339Nano), err))
-		}
-	case value == "":
-		t.Unfiltered++
-	default:
-		t.Values[value]++
-	}
 }
 
 // get asks once and prints status, headers and body, as `curl -i` does.

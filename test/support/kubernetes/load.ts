@@ -2,7 +2,7 @@ import { eventually } from "../process.ts";
 import type { Kubernetes } from "./index.ts";
 import { appContainer } from "./pods.ts";
 
-/** What was counted since the requests began; `tools/app/main.go` has the fields' meaning. */
+/** What was counted since the requests began; `tools/app/load.go` has the fields' meaning. */
 export interface Totals {
   readonly requests: number;
   readonly failed: number;
