@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cached, keyOf } from "../../base/cache-folder.ts";
@@ -60,9 +60,10 @@ export async function installGoTool(name: GoTool): Promise<string> {
   return tool.package === "." ? installOwn(name, folder) : installRequired(name, folder, tool);
 }
 
-/** A program that stands in the module itself: its key is its source. */
+/** A program that stands in the module itself: its key is all that stands there. */
 async function installOwn(name: GoTool, module: string): Promise<string> {
-  const sources = await Promise.all(["go.mod", "main.go"].map((file) => readFile(join(module, file), "utf8")));
+  const files = (await readdir(module)).sort();
+  const sources = (await Promise.all(files.map(async (file) => [file, await readFile(join(module, file), "utf8")]))).flat();
   const flags = ["-buildvcs=false", "-ldflags", "-s -w"];
   return build({ name, key: `${name}-${keyOf(...sources, flags.join(" "), process.platform, process.arch)}`, module, flags, path: "." });
 }
