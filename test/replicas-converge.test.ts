@@ -43,6 +43,8 @@ class World {
   private readonly at = names.map((_, index) => index);
   private readonly refusals: { readonly digest: string | undefined; readonly proxy: string }[] = [];
   private readonly digests = new Map<number, string>();
+  /** By proxy and digest, what was offered and refused. */
+  private readonly refused = new Set<string>();
 
   async begin(): Promise<void> {
     const { scene } = this;
@@ -52,8 +54,11 @@ class World {
     scene.lead(0);
     for (const [index, { fleet }] of scene.replicas.entries()) {
       fleet.connect(`web-${index}`);
-      fleet.rejects = ({ digest }, proxy) =>
-        this.refusals.some((each) => each.digest === digest && proxy.endsWith(each.proxy)) ? "no" : undefined;
+      fleet.rejects = ({ digest }, proxy) => {
+        if (!this.refusals.some((each) => each.digest === digest && proxy.endsWith(each.proxy))) return undefined;
+        this.refused.add(`${proxy} ${digest}`);
+        return "no";
+      };
     }
     await scene.run(1_000);
     scene.source.apply("f", specOf(image(1)));
@@ -103,6 +108,12 @@ class World {
     await scene.run(75_000);
   }
 
+  /** How many proxies were offered what has this tag and refused it. */
+  refusing(tag: number): number {
+    const digest = this.digests.get(tag) ?? "";
+    return [...this.refused].filter((each) => each.endsWith(digest)).length;
+  }
+
   running(): (number | undefined)[] {
     return names.map((name, index) => this.scene.replica(this.at[index] ?? 0).fleet.running(name)[0]?.revision);
   }
@@ -133,6 +144,8 @@ test("whatever happened to replicas, proxies and the API server: once all is wel
         assert.equal(matched, REPLICAS, told);
         // One that refuses what others go back to has neither that nor what was going out.
         if (!refuses) assert.equal(pending, 0, told);
+        const last = all.findLast((each) => each.what === "apply")?.tag ?? 1;
+        if (state === "Progressing") assert.ok(rejected <= world.refusing(last), told);
         const behind = running.filter((each) => each !== served).length;
         assert.ok(behind <= rejected + pending && running.length - behind >= updated, told);
       } finally {
@@ -142,4 +155,24 @@ test("whatever happened to replicas, proxies and the API server: once all is wel
     { numRuns: RUNS, interruptAfterTimeLimit: 240_000 },
   );
   t.diagnostic(`${RUNS} runs`);
+});
+
+test("a refusal that who decides in the end could not hear of when it came is in the status", async () => {
+  const world = new World();
+  try {
+    await world.begin();
+    const all: Happening[] = [
+      { what: "refuse", tag: 2, proxy: 1 },
+      { what: "lead", replica: 1 },
+      { what: "cut", replica: 0 },
+      { what: "apply", tag: 2, percent: 100, autoRollback: false },
+      { what: "pass", ms: 6_000 },
+    ];
+    for (const each of all) await world.happen(each);
+    await world.heal();
+    const { matched, updated, rejected, pending } = world.scene.status()?.proxies ?? {};
+    assert.deepEqual({ matched, updated, rejected, pending }, { matched: 3, updated: 2, rejected: 1, pending: 0 });
+  } finally {
+    await world.scene.stop();
+  }
 });
