@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { matchesGlob } from "./glob.ts";
+import { startCpuTime } from "./testing/cpu-time.ts";
 
 const CASES: readonly (readonly [pattern: string, text: string, matches: boolean])[] = [
   ["a/b", "a/b", true],
@@ -39,8 +40,8 @@ for (const [pattern, text, matches] of CASES)
   });
 
 test("what makes others backtrack takes no time", () => {
-  const from = performance.now();
+  const taken = startCpuTime();
   assert.equal(matchesGlob(`${"*a".repeat(120)}b`, "a".repeat(512)), false);
   assert.equal(matchesGlob("**a".repeat(80), `${"a".repeat(511)}b`), false);
-  assert.ok(performance.now() - from < 500);
+  assert.ok(taken() < 500);
 });

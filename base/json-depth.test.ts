@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { hasMoreValues, isNestedDeeper, membersOf } from "./json-depth.ts";
+import { startCpuTime } from "./testing/cpu-time.ts";
 
 const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${"}]".repeat(depth / 2)}`;
 
@@ -63,9 +64,9 @@ describe("members of an object", () => {
     const size = 1 << 20;
     for (const filling of ["1,", "{},", '"a":', "[", "]", "\\", " "]) {
       const text = `{"x":${filling.repeat(size / filling.length)}`;
-      const start = performance.now();
+      const taken = startCpuTime();
       members(text);
-      assert.ok(performance.now() - start < 500, filling);
+      assert.ok(taken() < 500, filling);
     }
   });
 });

@@ -115,7 +115,7 @@ describe("names", () => {
     try {
       const start = performance.now();
       assert.deepEqual(await createFindNames({}, 50)("proxy", { flags: { server: server.url }, args: [] }), []);
-      assert.ok(performance.now() - start < 1_000);
+      assert.ok(performance.now() - start < 10_000);
     } finally {
       server.close();
     }

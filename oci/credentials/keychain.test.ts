@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { startCpuTime } from "../../base/testing/cpu-time.ts";
 import { type Keychain, type KeychainEntry, mergeKeychains } from "../../model/module.ts";
 import { valued } from "../testing/result.ts";
 import { matchingEntries, parseDockerConfig } from "./keychain.ts";
@@ -45,12 +46,12 @@ describe("what a docker config holds", () => {
     const server = "abcdefghijklmnop.x";
     const spelling = (number: number) => [...server].map((letter, at) => ((number >> at) & 1 ? letter.toUpperCase() : letter)).join("");
     const auth = base64("u:p");
-    const started = performance.now();
+    const taken = startCpuTime();
     const keys = keychain(Object.fromEntries(Array.from({ length: 20_000 }, (_, number) => [spelling(number), { auth }])));
     assert.equal(keys.get(server)?.length, 20_000);
     const slashes = `r.example${"/".repeat(200_000)}x`;
     assert.deepEqual([...keychain({ [slashes]: { auth }, "s.example///": { auth } }).keys()], [slashes, "s.example"]);
-    assert.ok(performance.now() - started < 2_000);
+    assert.ok(taken() < 2_000);
   });
 });
 
@@ -91,9 +92,9 @@ describe("what is tried for a repository", () => {
 
   test("a glob made to be slow is not, and no more than 16 entries are tried", () => {
     const keys = keychain({ [`${"*a".repeat(5_000)}b.example`]: { auth: base64("slow:1") } });
-    const started = performance.now();
+    const taken = startCpuTime();
     assert.deepEqual(users(keys, `${"a".repeat(200)}.example`, "x"), []);
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(taken() < 1_000);
     const many = Array.from({ length: 30 }, (_, i) => keychain({ "a.example": { auth: base64(`u${i}:1`) } }));
     assert.equal(matchingEntries(mergeKeychains(many), "a.example", "x").length, 16);
   });

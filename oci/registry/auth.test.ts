@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { startCpuTime } from "../../base/testing/cpu-time.ts";
 import { parseChallenges } from "./auth.ts";
 
 describe("parseChallenges", () => {
@@ -29,10 +30,10 @@ describe("parseChallenges", () => {
 
   test("whatever a registry sends is read in bounded time without throwing", () => {
     fc.assert(fc.property(fc.string({ maxLength: 300 }), (header) => Array.isArray(parseChallenges(header))));
-    const started = performance.now();
+    const taken = startCpuTime();
     parseChallenges('Bearer realm="'.repeat(5000));
     parseChallenges("a ".repeat(5000));
     parseChallenges(`a="${"\\".repeat(9000)}`);
-    assert.ok(performance.now() - started < 1000);
+    assert.ok(taken() < 1_000);
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { startCpuTime } from "../../base/testing/cpu-time.ts";
 import { readManifest } from "../source/folder/manifest.ts";
 import { beyondBounds, withinBounds } from "./bounds.ts";
 import { parseFilter } from "./filter.ts";
@@ -44,9 +45,9 @@ test("many unknown fields and many list entries give one bounded message, in lin
   const fields = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`unknownfield${i}`, 1]));
   const steps = Array.from({ length: 100_000 }, (_, i) => ({ percent: i }));
   for (const spec of [fields, { rollout: { steps } }]) {
-    const start = performance.now();
+    const taken = startCpuTime();
     const message = refusal(object(spec));
-    const took = performance.now() - start;
+    const took = taken();
     t.diagnostic(`${took.toFixed(0)} ms, ${message.length} characters`);
     assert.match(message, /^InvalidSpec: /);
     assert.ok(message.length < 8_000);

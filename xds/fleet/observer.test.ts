@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { startCpuTime } from "../../base/testing/cpu-time.ts";
 import { createCache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import { parseNode } from "../stream/node.ts";
@@ -47,9 +48,9 @@ describe("what is remembered of a proxy", () => {
   test("the view of a slot with ten thousand places is made in one go", (t) => {
     const { fleet, subscribe } = opened();
     subscribe(namesOf(() => "s"));
-    const began = performance.now();
+    const taken = startCpuTime();
     assert.equal(fleet.proxy("shop/web-1")?.slots.size, 1);
-    const took = performance.now() - began;
+    const took = taken();
     assert(took < 250, `${took} ms`);
     t.diagnostic(`${NAMES} places: ${took.toFixed(1)} ms`);
   });

@@ -480,16 +480,16 @@ describe("a server that is drained", () => {
     for (const client of clients) client.once("goaway", () => asked.push(performance.now()));
     const gone = Promise.all(clients.map((client) => once(client, "close")));
     const from = performance.now();
-    const drained = server.drain(250);
+    const drained = server.drain(1_000);
     await assert.rejects(once(connectTcp(port, "127.0.0.1"), "connect"), /ECONNREFUSED/);
     for (const stream of streams.slice(-1)) await ask(stream);
     for (const [index, client] of clients.entries()) client.once("goaway", () => streams[index]?.end());
     await drained;
-    assert.ok(performance.now() - from < 540, "nothing waits for a grace that nobody needs");
+    assert.ok(performance.now() - from < 1_900, "nothing waits for a grace that nobody needs");
     await gone;
     assert.equal(asked.length, 5);
     const [first = 0, last = 0] = [asked[0], asked.at(-1)];
-    assert.ok(last - first >= 150, `${last - first} ms between the first and the last`);
+    assert.ok(last - first >= 600, `${last - first} ms between the first and the last`);
     while (server.connections() > 0) await new Promise(setImmediate);
   });
 

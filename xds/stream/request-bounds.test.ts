@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { startCpuTime } from "../../base/testing/cpu-time.ts";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "../gen/envoy/service/discovery/v3/discovery.ts";
 import { excessOf } from "./request-bounds.ts";
 
@@ -19,9 +20,9 @@ describe("the bounds of a request", () => {
 
   test("a request of a million names costs no more than one of ten thousand", (t) => {
     const bytes = delta({ resourceNamesSubscribe: names(400_000) });
-    const began = performance.now();
+    const taken = startCpuTime();
     assert.equal(excessOf("delta", bytes, 10_000), "names");
-    const took = performance.now() - began;
+    const took = taken();
     assert(took < 50, `${took} ms`);
     t.diagnostic(`a request of ${bytes.length} bytes was refused after ${took.toFixed(2)} ms`);
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { describe, test } from "node:test";
+import { startCpuTime } from "../../../base/testing/cpu-time.ts";
 import { privateKey, publicKey } from "../../testing/rsa.ts";
 import { bytesOf, readFields, textOf, writeFields } from "../values/protobuf.ts";
 import { signText, verifySignature } from "./signatures.ts";
@@ -55,13 +56,13 @@ describe("signatures, as Envoy 1.40 answers", () => {
   });
 
   test("numbers that are no key, and keys whose computation takes minutes", (t) => {
-    const began = performance.now();
+    const taken = startCpuTime();
     assert.equal(verifying(publicKey(16_384)), `${OK} Failed to verify digest. Error code: 0`);
     assert.equal(verifying(publicKey(16_392)), `${OK} Failed to initialize digest verify.`);
     assert.equal(verifying(publicKey(262_144)), `${OK} Failed to initialize digest verify.`);
     for (const bits of [2048, 16_384, 65_536])
       assert.equal(signing(privateKey(bits)), `${OK} Invalid key type: private key required for signing operation.`);
-    const took = performance.now() - began;
+    const took = taken();
     t.diagnostic(`${took.toFixed(0)} ms for all of them`);
     assert.ok(took < 2000);
   });
