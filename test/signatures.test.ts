@@ -289,6 +289,15 @@ describe("identities, by a sigstore of this test's own", () => {
     assert.match(await judged(pushed, by(tsa.trustRoot, IDENTITY)), /^held/, "in cosign 2's layout");
   });
 
+  test("a timestamp holds with every fraction of a second: its text has no zero at the end", async () => {
+    for (const stampMs of [7, 120, 500, 999]) {
+      const tsa = await createSigstore({ stamps: true, logs: false, stampMs });
+      assert.match(await judged(await signed(tsa), by(tsa.trustRoot, IDENTITY)), /^held/, `${stampMs} ms`);
+      const late = await createSigstore({ stamps: true, logs: false, stampMs, logsAfterMs: 3_600_000 });
+      assert.match(await judged(await signed(late), by(late.trustRoot, IDENTITY)), /^CertificateExpired: /, `${stampMs} ms`);
+    }
+  });
+
   test("what cosign 2 attested by an identity holds by its type, with each kind of log entry that it made", async () => {
     const demand = { predicateType: PROVENANCE, builder: BUILDER };
     const attested = async (kind?: Parameters<Sigstore["attestation"]>[1], identity = IDENTITY) => {

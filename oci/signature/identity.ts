@@ -1,11 +1,12 @@
 import { RE2JS } from "@bufbuild/re2";
 import type { Bundle } from "@sigstore/bundle";
-import { RFC3161Timestamp, X509Certificate } from "@sigstore/core";
+import { X509Certificate } from "@sigstore/core";
 import { toSignedEntity, VerificationError, Verifier } from "@sigstore/verify";
 import { clip, oneLine } from "../../base/text.ts";
 import { ok, type Result } from "../../model/result.ts";
 import type { Signer, TextMatch } from "../../model/verify.ts";
 import { type Fault, type FoundSignature, fault } from "./found.ts";
+import { stampedAt, withTimestamps } from "./timestamp.ts";
 import { keyOf, type TrustRoot } from "./trust-root.ts";
 
 type Keyless = Extract<Signer<string>, { readonly kind: "keyless" }>;
@@ -55,7 +56,7 @@ function verifyBundle(
 ): Result<Identity, Fault> {
   const { tlogEntries } = bundle.verificationMaterial;
   try {
-    const entity = toSignedEntity(bundle, artifact);
+    const entity = withTimestamps(toSignedEntity(bundle, artifact));
     if (entity.timestamps.length === 0)
       return fault("NotLogged", "neither a transparency log nor a timestamp authority says when it was signed");
     // A trust root of an authority that keeps no log of its certificates asks for no entry in one.
@@ -117,7 +118,7 @@ function signedAt({ verificationMaterial: { tlogEntries, timestampVerificationDa
 /** Nothing of a timestamp that is none. */
 function timeOf(timestamp: Buffer<ArrayBuffer>): Date[] {
   try {
-    return [RFC3161Timestamp.parse(timestamp).signingTime];
+    return [stampedAt(timestamp)];
   } catch {
     return [];
   }

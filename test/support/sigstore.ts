@@ -52,6 +52,8 @@ interface LogEntry {
 interface SigstoreOptions {
   /** How long after its certificate was issued a signature is logged and stamped, in milliseconds; certificates last 10 minutes. */
   readonly logsAfterMs?: number;
+  /** The part of a second at which it is stamped, in milliseconds; absent: none. */
+  readonly stampMs?: number;
   /** False: nothing is logged. */
   readonly logs?: boolean;
   /** True: a timestamp authority (RFC 3161), which the trust root names, says when it was signed. */
@@ -62,15 +64,16 @@ const REKOR = "https://rekor.example";
 const ISSUER_OID = "1.3.6.1.4.1.57264.1.8";
 const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-export async function createSigstore({ logsAfterMs = 60_000, logs = true, stamps = false }: SigstoreOptions = {}): Promise<Sigstore> {
+export async function createSigstore(options: SigstoreOptions = {}): Promise<Sigstore> {
+  const { logsAfterMs = 60_000, stampMs = 0, logs = true, stamps = false } = options;
   // After the root of the authority, which is valid from now on.
-  const issuedAt = new Date(Date.now() + 60_000);
+  const issuedAt = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 60_000);
   const [caKeys, ctKeys, logKeys] = [pair(), pair(), pair()];
   const ctLog = await initializeCTLog(ctKeys, issuedAt);
   const ca = await initializeCA(caKeys, ctLog, issuedAt);
   const signedAt = new Date(issuedAt.getTime() + logsAfterMs);
   const log = await initializeTLog(REKOR, logKeys, signedAt);
-  const authority = stamps ? await createTimestampAuthority(signedAt) : undefined;
+  const authority = stamps ? await createTimestampAuthority(new Date(signedAt.getTime() + stampMs)) : undefined;
 
   async function certify({ identity, issuer }: Signing) {
     const keys = pair();
