@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { request } from "node:https";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createAuthority, issueCertificate } from "../cluster/authority/certificate.ts";
 import type { ProxyView } from "../hub/index.ts";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../xds/gen/envoy/service/discovery/v3/discovery.ts";
@@ -10,6 +11,7 @@ import { lacksForNode } from "./support/kubernetes/index.ts";
 import type { Load, Totals } from "./support/kubernetes/load.ts";
 import { appPod } from "./support/kubernetes/pods.ts";
 import { foothold, startTenants, type Tenants } from "./support/kubernetes/tenants.ts";
+import { eventually } from "./support/process.ts";
 
 /** A tenant of the cluster who took a pod, and wants what is another's. The other's app gets requests all the time. */
 const lacks = await lacksForNode();
@@ -18,8 +20,9 @@ const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggrega
 const TYPE = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 const [DENIED, UNAVAILABLE, UNAUTHENTICATED] = [7, 14, 16];
 const REPLICAS = 2;
-/** How long a stream that is not refused is listened to: what Weir has for a proxy is there at once. */
+/** How long a stream is listened to after its first answer: what Weir has for a proxy is there at once. */
 const LISTEN_MS = 3_000;
+const ANSWER_MS = 30_000;
 
 let tenants: Tenants;
 let load: Load;
@@ -78,8 +81,17 @@ async function ask(
   void call.write(
     DeltaDiscoveryRequest.encode({ node, typeUrl: TYPE, resourceNamesSubscribe: ["weir/default", THEIRS, NOBODYS] }).finish(),
   );
-  const time = new Promise<Buffer[]>((resolve) => setTimeout(() => resolve(got), LISTEN_MS));
-  const outcome = await Promise.race([call.ended, time]);
+  // What is refused or answered is so in the end, however slow the way is; after an answer there is time for what must not come.
+  let isOver = false;
+  void call.ended.then(() => {
+    isOver = true;
+  });
+  const answered = async () => {
+    await eventually("an answer", () => got.length > 0 || isOver, ANSWER_MS);
+    await sleep(LISTEN_MS);
+    return got;
+  };
+  const outcome = await Promise.race([call.ended, answered()]);
   connection.close();
   return outcome;
 }

@@ -176,7 +176,8 @@ test(
   needsNode,
   async () => {
     await release("deny", await denies(), "denied");
-    const probe = { periodSeconds: 1, failureThreshold: 2 };
+    // A node that stands still for a second is no failure; the filter answers at once.
+    const probe = { periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2 };
     const ports = [
       { name: "http", containerPort: 8080 },
       { name: "echo", containerPort: 7000 },

@@ -105,7 +105,7 @@ describe("the operator's pod", () => {
     t.diagnostic(
       `start to ready: ${(ready - made).toFixed(0)} ms from the pod's creation; ${(ready - ended).toFixed(0)} ms from the end of the one before`,
     );
-    assert.ok(ready - made < 20_000);
+    assert.ok(ready - made < 60_000);
   });
 
   test("modules that would eat the prover's memory cost the operator nothing", needsNode, async (t) => {

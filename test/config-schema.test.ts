@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { configurationOf } from "../model/plugin-configuration.ts";
 import { createConfigJudge } from "../operator/index.ts";
 import { run } from "../scripts/tools/run.ts";
+import { eventually } from "./support/process.ts";
 import { createTempFolder } from "./support/temp-folder.ts";
 import { headerFilter } from "./support/wat.ts";
 
@@ -32,9 +33,10 @@ describe("a schema", () => {
     ] as const) {
       const began = performance.now();
       assert.match((await said(schema, JSON.stringify(config), quick)).join(), /^ConfigSchemaSlow: /);
-      assert.ok(performance.now() - began < 5_000);
+      assert.ok(performance.now() - began < 20_000);
     }
-    assert.deepEqual(await said(SCHEMA, { limit: 1 }, quick), []);
+    // Its next thread has 300 ms too, in which a busy machine may not have started it.
+    await eventually("others are judged", async () => (await said(SCHEMA, { limit: 1 }, quick)).length === 0);
   });
 
   test("goes into an image by weir push, is shown by weir inspect; one that is none is not pushed", async (t) => {

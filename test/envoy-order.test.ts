@@ -100,7 +100,7 @@ async function startProxy(descriptors: string): Promise<void> {
     .replace("/etc/envoy/orders.binpb", descriptors)
     .replace("port_value: 9000", `port_value: ${orders.port}`)
     .replace("port_value: 9001", `port_value: ${authz.port}`)
-    .replaceAll("}, timeout: 1s}", "}, timeout: 10s}")
+    .replaceAll(/timeout: 1s\b/g, "timeout: 10s")
     .replace("port_value: 9002", `port_value: ${ratelimit.port}`);
   const { listeners, clusters } = parse(here, { merge: true });
   const [weirXds] = bootstrap.static_resources.clusters;
@@ -132,7 +132,7 @@ interface Seen {
 }
 
 async function get(headers: Record<string, string> = {}): Promise<Seen> {
-  const response = await fetch(`http://127.0.0.1:${port}/orders/7`, { headers, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(`http://127.0.0.1:${port}/orders/7`, { headers, signal: AbortSignal.timeout(30_000) });
   return { status: response.status, body: await response.text(), headers: response.headers };
 }
 

@@ -108,7 +108,7 @@ async function apply(name: string, tag: string, more: Partial<WasmFilterSpec> = 
 /** Which of the filters' headers the app got with a POST. */
 async function post(id: string): Promise<string> {
   const url = `http://127.0.0.1:${ports.get(id)}/upload`;
-  const response = await fetch(url, { method: "POST", body: "x".repeat(50_000), signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(url, { method: "POST", body: "x".repeat(50_000), signal: AbortSignal.timeout(30_000) });
   const headers = (await response.json()) as string[];
   return `${response.status} ${headers.filter((name) => name === "x-plain" || name === "x-body").join(" ")}`;
 }

@@ -146,7 +146,7 @@ describe("a proxy without a chain yet", () => {
       const app = await startEchoApp();
       t.after(() => app.stop());
       const xds = { host: "127.0.0.1", port: await reservePort() };
-      const { port } = await startProxy(t, { app, bootstrap: { xds, whenMissing, fetchTimeoutMs: 1_000 } });
+      const { port } = await startProxy(t, { app, bootstrap: { xds, whenMissing, fetchTimeoutMs: 8_000 } });
       const answer = async () => {
         const { status, headers } = await get(port);
         return `${status} ${headers["x-value"] ?? "unfiltered"}`;

@@ -43,9 +43,12 @@ const metric = async (scene: AttackScene, how: string): Promise<number> => {
   return Number(new RegExp(`weir_prover_failures_total\\{how="${how}"\\} (\\d+)`).exec(text)?.[1]);
 };
 
-/** How many children of the prover have taken a quarter of a second of CPU: their start takes a third of that, and those that wait for a module take no more. */
+/** CPU that a child of the prover takes only with a module: its start takes a third of that, and one that waits takes no more. */
+const BUSY_MS = 250;
+
+/** How many children of the prover have taken so much. */
 async function busy(prover: ProverProcess): Promise<number> {
-  return (await prover.children()).filter((pid) => (usageOf(pid)?.cpuMs ?? 0) > 250).length;
+  return (await prover.children()).filter((pid) => (usageOf(pid)?.cpuMs ?? 0) > BUSY_MS).length;
 }
 
 describe("a prover of its own", () => {
@@ -66,7 +69,8 @@ describe("a prover of its own", () => {
       await scene.weir.start();
       return performance.now() - from;
     };
-    const without = await restart();
+    // The least of three: a machine that stood still is not judged.
+    const without = Math.min(await restart(), await restart(), await restart());
     t.diagnostic(`ready after ${without.toFixed(0)} ms with no prover and a filter that waits for it`);
     await prover.start();
     await validated(scene, "early", /^True/);
@@ -132,7 +136,13 @@ describe("a prover of its own", () => {
     await scene.apply("loop", "tenant-b", "loop");
     await eventually("it runs", async () => (await busy(prover)) === 1);
     await scene.weir.kill();
-    await eventually("it is ended before its time", async () => (await busy(prover)) === 0, START_MS / 2);
+    let tookMs = 0;
+    await eventually("its end", async () => {
+      const loops = (await prover.children()).map((pid) => usageOf(pid)?.cpuMs ?? 0).filter((ms) => ms > BUSY_MS);
+      tookMs = Math.max(tookMs, ...loops);
+      return loops.length === 0;
+    });
+    assert.ok(tookMs < START_MS / 2, `it took ${tookMs} ms of CPU, and has ${START_MS}`);
   });
 
   test("memory: the server alone, the prover idle, and while 3.3 MB of Go are proved", async (t) => {

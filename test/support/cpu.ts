@@ -10,3 +10,9 @@ export async function cpuOf(pid: number): Promise<number> {
     return Number.NaN;
   }
 }
+
+/** How long the main thread of a process has run and has waited for a processor. https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat */
+export async function scheduled(pid: number): Promise<{ readonly ranNs: number; readonly waitedNs: number }> {
+  const [ranNs = 0, waitedNs = 0] = (await readFile(`/proc/${pid}/schedstat`, "utf8")).split(" ").map(Number);
+  return { ranNs, waitedNs };
+}

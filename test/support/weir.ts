@@ -66,7 +66,7 @@ async function start(
   await launch();
 
   async function read<T>(path: string): Promise<T> {
-    const response = await fetch(`${url}/api/v1/${path}`, { headers, signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`${url}/api/v1/${path}`, { headers, signal: AbortSignal.timeout(30_000) });
     if (!response.ok) throw new Error(`GET /api/v1/${path}: ${response.status}`);
     return (await response.json()) as T;
   }

@@ -12,7 +12,10 @@ export const resources = { requests: { cpu: "10m", memory: "16Mi" } };
 
 /** A container of the app's image. `serve` answers on 8080 with what it saw of a request; tools/app/main.go says what else there is. */
 export function appContainer(args: readonly string[] = ["serve"], rest: object = {}): object {
-  const http = { ports: [{ name: "http", containerPort: 8080 }], readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 } };
+  const http = {
+    ports: [{ name: "http", containerPort: 8080 }],
+    readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1, timeoutSeconds: 10 },
+  };
   const probe = args[0] === "serve" ? http : {};
   return {
     name: "app",
