@@ -8,7 +8,7 @@ import { eventually } from "../process.ts";
 import type { Kubernetes } from "./index.ts";
 import type { Dial } from "./network.ts";
 import type { OperatorPod } from "./tenants.ts";
-import { type Claim, countRuns, runs, Truth } from "./truth.ts";
+import { type Claim, runs, statusClaim, Truth } from "./truth.ts";
 
 /** The replicas of Weir that the chart runs, and the proxies of namespace `shop`, looked at from outside without a process for each look. */
 export interface Replicas {
@@ -160,12 +160,11 @@ class ClusterReplicas implements Replicas {
 
   private async statusClaims(): Promise<Claim[]> {
     const { status } = (await this.filter()) ?? {};
-    if (status === undefined) return [];
-    const digest = this.byRevision.get(status.revision ?? 0);
-    const updated = status.proxies?.updated ?? 0;
-    return digest === undefined || updated === 0
-      ? []
-      : [countRuns(`status of revision ${status.revision}`, updated, status.proxies?.matched ?? updated, this.markOf(digest))];
+    const claim = statusClaim(status, (revision) => {
+      const digest = this.byRevision.get(revision);
+      return digest === undefined ? undefined : this.markOf(digest);
+    });
+    return claim === undefined ? [] : [claim];
   }
 
   private async metric(pod: OperatorPod, name: string): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { countRuns, type Round, runs, Truth } from "./truth.ts";
+import { countRuns, type Round, runs, statusClaim, Truth } from "./truth.ts";
 
 const CLAIM = runs("w", "p", "one");
 const LIE = { claim: "w: p runs one", answers: ["two"], led: [""] };
@@ -80,4 +80,23 @@ describe("sampled truth", () => {
     assert.deepEqual(judged(first, both, second).twoLeaders(), []);
     assert.deepEqual(judged(first, both, second, led(600, "a", "b"), led(800, "b", "a")).twoLeaders(), ["b and a"]);
   });
+});
+
+test("what a status says is updated has the target, and the stable revision once the target was taken back", () => {
+  const marks = new Map([
+    [25, "m34"],
+    [26, "m39"],
+  ]);
+  const said = (state: "Progressing" | "RolledBack" | "Rejected" | "Succeeded", answer: string) =>
+    statusClaim(
+      { revision: 26, stableRevision: 25, proxies: { matched: 1, updated: 1, rejected: 0, pending: 0 }, rollout: { state } },
+      (revision) => marks.get(revision),
+    )?.holds(new Map([["p", answer]]));
+  for (const state of ["RolledBack", "Rejected"] as const) assert.deepEqual([said(state, "m34"), said(state, "m39")], [true, false], state);
+  for (const state of ["Progressing", "Succeeded"] as const)
+    assert.deepEqual([said(state, "m34"), said(state, "m39")], [false, true], state);
+  assert.equal(
+    statusClaim({ revision: 27, proxies: { matched: 1, updated: 1, rejected: 0, pending: 0 } }, (each) => marks.get(each)),
+    undefined,
+  );
 });

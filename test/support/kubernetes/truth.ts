@@ -1,3 +1,5 @@
+import type { WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
+
 /** Something that Weir says of proxies: by whom, of what, and whether it agrees with what they answered. */
 export interface Claim {
   /** The same for the same words of the same speaker. */
@@ -127,6 +129,20 @@ export function runs(by: string, proxy: string, what: string): Claim {
       return answer === undefined ? undefined : answer === what;
     },
   };
+}
+
+/**
+ * What a status says of its proxies; `undefined`: nothing that is known. Those that are updated have the target, or, once it was taken back, the stable revision.
+ * `markOf`: what a revision answers with.
+ */
+export function statusClaim(status: WasmFilterStatus | undefined, markOf: (revision: number) => string | undefined): Claim | undefined {
+  const { rollout, revision = 0, stableRevision = 0, proxies } = status ?? {};
+  const goal = rollout?.state === "RolledBack" || rollout?.state === "Rejected" ? stableRevision : revision;
+  const mark = markOf(goal);
+  const updated = proxies?.updated ?? 0;
+  return mark === undefined || updated === 0
+    ? undefined
+    : countRuns(`status of revision ${revision}`, updated, proxies?.matched ?? updated, mark);
 }
 
 /** So many proxies of `all` run this, at least. Those that do not answer may. */
