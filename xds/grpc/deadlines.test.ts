@@ -4,14 +4,12 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { connectGrpc } from "../testing/grpc-client.ts";
+import { ECHO, MIB, startServer } from "../testing/grpc-server.ts";
 import { PREFACE, settingsFrame } from "../testing/raw-http2.ts";
 import type { Method } from "./call.ts";
 import { frame } from "./message.ts";
-import { createGrpcServer, type GrpcServerOptions } from "./server.ts";
+import type { GrpcServerOptions } from "./server.ts";
 import { status } from "./status.ts";
-
-const ECHO = "/test.Test/Echo";
-const MIB = 1024 * 1024;
 
 /** Answers each request, and takes the next when the client took it. */
 const echo: Method = (call) => ({
@@ -23,17 +21,8 @@ const echo: Method = (call) => ({
   closed() {},
 });
 
-async function start(t: TestContext, times: Partial<GrpcServerOptions>) {
-  const refusals: string[] = [];
-  const server = createGrpcServer({
-    ...{ methods: new Map([[ECHO, echo]]), maxRequestSize: 4 * MIB, maxConnectionAgeMs: 0, graceMs: 200, sweepMs: 20 },
-    refused: (_peer, _reason, why) => void refusals.push(why),
-    ...times,
-  });
-  const { port } = await server.listen("127.0.0.1:0");
-  t.after(() => server.close());
-  return { server, port, refusals };
-}
+const start = (t: TestContext, times: Partial<GrpcServerOptions>) =>
+  startServer(t, { [ECHO]: echo }, { maxRequestSize: 4 * MIB, graceMs: 200, sweepMs: 20, ...times });
 
 /** Milliseconds until the server closes a connection that says this alone. */
 async function closedAfter(t: TestContext, port: number, first: Buffer): Promise<number> {

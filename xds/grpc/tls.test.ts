@@ -6,13 +6,13 @@ import { describe, type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket, type TlsOptions } from "node:tls";
 import { type ChannelCredentials, Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { createAuthority, type Identity } from "../../base/testing/certificates.ts";
+import { ECHO } from "../testing/grpc-server.ts";
 import { flag, frameType, headerBlock, makeFrame, PREFACE, setting, settingsFrame, words } from "../testing/raw-http2.ts";
 import type { Call, Method } from "./call.ts";
 import { frame } from "./message.ts";
 import { createGrpcServer, type GrpcServer } from "./server.ts";
 import { status } from "./status.ts";
 
-const ECHO = "/test.Test/Echo";
 const MIB = 1024 * 1024;
 
 const authority = createAuthority("servers");

@@ -2,21 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { describe, type TestContext, test } from "node:test";
-import type { Call, CallHandler, GuardedMethod, Method } from "./call.ts";
+import { ECHO, echo } from "../testing/grpc-server.ts";
+import type { Call, CallHandler, GuardedMethod } from "./call.ts";
 import { frame } from "./message.ts";
 import { createGrpcServer } from "./server.ts";
 import { status } from "./status.ts";
 
-const [SLOW, ECHO] = ["/test.Test/Slow", "/test.Test/Echo"];
+const SLOW = "/test.Test/Slow";
 
 /** What an H2 stream may have in flight where nobody reads it. https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2 */
 const WINDOW = 65_535;
-
-const echo: Method = (call) => ({
-  message: (bytes) => void call.send(frame([bytes])),
-  halfClosed: () => call.end(status.ok),
-  closed() {},
-});
 
 /** A server with a method that opens when it is told to. */
 async function start(t: TestContext) {
