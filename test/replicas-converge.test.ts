@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { isTakenBack } from "../model/revision.ts";
 import { specOf } from "../operator/testing/world.ts";
 import { createOperators, type Operators } from "./support/replicas/operators.ts";
 
@@ -135,7 +136,7 @@ test("whatever happened to replicas, proxies and the API server: once all is wel
         const running = world.running();
         const told = JSON.stringify({ rollout, proxies, revision, stableRevision, running });
         const state = rollout?.state ?? "";
-        const served = state === "RolledBack" || state === "Rejected" ? stableRevision : revision;
+        const served = isTakenBack(state) ? stableRevision : revision;
         const refuses = all.some(({ what }) => what === "refuse");
         // Where nothing takes it back, a proxy that refuses the target keeps what it had, and the rollout waits for it.
         const waits = state === "Progressing" && refuses && all.findLast((each) => each.what === "apply")?.autoRollback === false;

@@ -1,4 +1,5 @@
 import type { WasmFilterStatus } from "../../../model/gen/wasmfilter.ts";
+import { isTakenBack } from "../../../model/revision.ts";
 
 /** Something that Weir says of proxies: by whom, of what, and whether it agrees with what they answered. */
 export interface Claim {
@@ -137,7 +138,7 @@ export function runs(by: string, proxy: string, what: string): Claim {
  */
 export function statusClaim(status: WasmFilterStatus | undefined, markOf: (revision: number) => string | undefined): Claim | undefined {
   const { rollout, revision = 0, stableRevision = 0, proxies } = status ?? {};
-  const goal = rollout?.state === "RolledBack" || rollout?.state === "Rejected" ? stableRevision : revision;
+  const goal = isTakenBack(rollout?.state) ? stableRevision : revision;
   const mark = markOf(goal);
   const updated = proxies?.updated ?? 0;
   return mark === undefined || updated === 0
