@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { startCpuTime } from "./cpu-time.ts";
 import { matchesGlob } from "./glob.ts";
-import { startCpuTime } from "./testing/cpu-time.ts";
 
 const CASES: readonly (readonly [pattern: string, text: string, matches: boolean])[] = [
   ["a/b", "a/b", true],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { startCpuTime } from "./cpu-time.ts";
 import { hasMoreValues, isNestedDeeper, membersOf } from "./json-depth.ts";
-import { startCpuTime } from "./testing/cpu-time.ts";
 
 const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${"}]".repeat(depth / 2)}`;
 

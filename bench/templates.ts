@@ -2,10 +2,12 @@
  * What the templates of `weir init` cost: `npm run bench:templates [-- --language go]`. Each is made, built with the compiler's caches empty (libraries of others are
  * downloaded already) and once more after an edit, loaded by a real Envoy, and sent requests in the sandbox. Prints the table in Markdown; the rows are kept in `bench/results/`.
  */
+
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildProject, LANGUAGES, type Language, readProject, SHAPES, type Shape, shapesOf } from "../author/index.ts";
+import { startCpuTime } from "../base/cpu-time.ts";
 import { DEFAULT_SETTINGS } from "../model/settings.ts";
 import { loadPlugin, message } from "../preflight/index.ts";
 import { minimal } from "../preflight/testing/modules.ts";
@@ -78,10 +80,9 @@ function exchangeNs(module: Uint8Array, config: string): number {
   };
   run(WARM_UP);
   const rounds = Array.from({ length: ROUNDS }, () => {
-    const before = process.threadCpuUsage();
+    const taken = startCpuTime();
     run(EXCHANGES);
-    const { user, system } = process.threadCpuUsage(before);
-    return ((user + system) * 1000) / EXCHANGES;
+    return (taken() * 1e6) / EXCHANGES;
   });
   const fault = loaded.value.fault();
   if (fault !== undefined) throw new Error(`the filter failed: ${JSON.stringify(fault)}`);

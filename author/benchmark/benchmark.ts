@@ -1,3 +1,4 @@
+import { startCpuTime } from "../../base/cpu-time.ts";
 import { fail, ok, type Result } from "../../model/result.ts";
 import { type Exchange, type Plugin, type PluginOptions, preparePlugin } from "../../preflight/index.ts";
 import type { Case, ExchangeStep } from "../cases/case.ts";
@@ -98,10 +99,9 @@ function warm(plugin: Plugin, exchange: Exchange): number {
 
 /** Nanoseconds of CPU: the time that other programs take does not count. */
 function run(plugin: Plugin, exchange: Exchange, times: number): number {
-  const began = process.threadCpuUsage();
+  const taken = startCpuTime();
   for (let time = 0; time < times; time += 1) plugin.exchange(exchange);
-  const { user, system } = process.threadCpuUsage(began);
-  return (user + system) * 1000;
+  return taken() * 1e6;
 }
 
 function countCalls(startPlugin: StartPlugin, one: Case, exchange: Exchange): Benchmark["calls"] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import type { WasmFilter } from "../../model/gen/wasmfilter.ts";
 import { FILTER } from "../testing/scene.ts";
 import { runCounts, runsOf, usageOf, verdictOf } from "./catalog.ts";

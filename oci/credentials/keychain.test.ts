@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import { type Keychain, type KeychainEntry, mergeKeychains } from "../../model/module.ts";
 import { valued } from "../testing/result.ts";
 import { matchingEntries, parseDockerConfig } from "./keychain.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import { parseChallenges } from "./auth.ts";
 
 describe("parseChallenges", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import type { Digest } from "../../model/digest.ts";
 import { checkClaim, claimOf, ENVELOPE_TYPE, isOfKind, STATEMENT_TYPE } from "./statement.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import { readManifest } from "../source/folder/manifest.ts";
 import { beyondBounds, withinBounds } from "./bounds.ts";
 import { parseFilter } from "./filter.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import { binary, vector } from "../testing/binary.ts";
 import { wasm } from "../testing/wat.ts";
 import { readWasm } from "./binary.ts";

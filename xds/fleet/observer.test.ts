@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startCpuTime } from "../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../base/cpu-time.ts";
 import { createCache } from "../protocol/cache.ts";
 import { typeUrls } from "../protocol/resource.ts";
 import { parseNode } from "../stream/node.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
-import { startCpuTime } from "../../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../../base/cpu-time.ts";
 import { readManifest } from "./manifest.ts";
 import { readYaml } from "./yaml.ts";
 

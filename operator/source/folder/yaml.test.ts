@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
-import { startCpuTime } from "../../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../../base/cpu-time.ts";
 import { readManifestInTurns } from "./manifest.ts";
 
 const HEAD = "apiVersion: weir.dev/v1alpha1\nkind: WasmFilter\nmetadata: {name: bomb, namespace: b}\nspec:\n  image: r.example/x:1\n";

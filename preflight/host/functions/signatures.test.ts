@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { describe, test } from "node:test";
-import { startCpuTime } from "../../../base/testing/cpu-time.ts";
+import { startCpuTime } from "../../../base/cpu-time.ts";
 import { privateKey, publicKey } from "../../testing/rsa.ts";
 import { bytesOf, readFields, textOf, writeFields } from "../values/protobuf.ts";
 import { signText, verifySignature } from "./signatures.ts";
